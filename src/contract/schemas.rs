@@ -1,0 +1,40 @@
+//! The door through which schemas come in: implemented by the embedded registry, and by the client of an outside one.
+
+use crate::schema::{SchemaId, Subject, Validator, Version};
+use std::sync::Arc;
+
+/// A schema as it governs one subject, compiled.
+pub struct Governing {
+    pub id: SchemaId,
+    pub subject: Subject,
+    pub version: Version,
+    pub validator: Validator,
+}
+
+/// The answer to "which schema is `id` under `subject`?".
+#[derive(Clone)]
+pub enum Lookup {
+    Found(Arc<Governing>),
+    /// No schema has this id (PC-102).
+    UnknownId,
+    /// The schema exists, but is not a live version of this subject (PC-103).
+    OtherSubject,
+    /// Registered, but cannot be compiled into a validator; the text says why (PC-301).
+    NotCompilable(Arc<str>),
+    /// Not cached, and the registry cannot be asked (PC-401, retriable).
+    Unreachable,
+}
+
+/// The answer to "does `subject` have a live version?".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Presence {
+    Present,
+    Absent,
+    Unreachable,
+}
+
+/// Schemas by subject and id. Answers from memory at once: an implementation never blocks.
+pub trait SchemaSource: Send + Sync {
+    fn find(&self, subject: &str, id: SchemaId) -> Lookup;
+    fn subject(&self, subject: &str) -> Presence;
+}

@@ -1,0 +1,18 @@
+//! Avro schema text to a checked model.
+use crate::schema::{ReferencedSchema, SchemaError};
+use super::validate::AvroValidator;
+
+pub struct AvroSchema {}
+
+impl AvroSchema {
+    pub fn parse(_text: &str, _references: &[ReferencedSchema]) -> Result<Self, SchemaError> {
+        todo!()
+    }
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        todo!()
+    }
+    pub fn validator(&self) -> Result<AvroValidator, SchemaError> {
+        todo!()
+    }
+}

@@ -1,0 +1,6 @@
+//! Json.
+
+pub mod parse;
+pub mod validate;
+
+pub use parse::JsonSchema;

@@ -1,0 +1,197 @@
+//! The three schema languages behind one door. Pure: text and bytes in, values out.
+//!
+//! [`Schema::parse`] reads a schema with its references, [`Schema::canonical`] gives the text that makes its
+//! identity, [`Schema::validator`] compiles it, and [`Schema::incompatibilities`] compares it with others.
+
+pub mod avro;
+pub mod json;
+pub mod protobuf;
+
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A schema's id in a registry: positive, unique in a context.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SchemaId(pub u32);
+
+/// A version of a subject: 1, 2, 3 …
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Version(pub u32);
+
+/// A subject's name, for example `orders-value`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Subject(pub Arc<str>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SchemaType {
+    Avro,
+    Protobuf,
+    Json,
+}
+
+impl SchemaType {
+    /// The name that the registry's REST API gives it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Avro => "AVRO",
+            Self::Protobuf => "PROTOBUF",
+            Self::Json => "JSON",
+        }
+    }
+}
+
+/// The text behind one reference of a schema. `name` is what the referring schema calls it: an Avro full name,
+/// a Protobuf import path, a JSON Schema `$ref` URI. A list of these is transitive, dependencies first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReferencedSchema {
+    pub name: String,
+    pub text: String,
+}
+
+/// Confluent's seven compatibility levels. The transitive ones differ only in how many earlier versions the
+/// caller hands in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CompatibilityLevel {
+    None,
+    Backward,
+    BackwardTransitive,
+    Forward,
+    ForwardTransitive,
+    Full,
+    FullTransitive,
+}
+
+/// One reason why two schemas are not compatible, in Confluent's words where it has them
+/// (`READER_FIELD_MISSING_DEFAULT_VALUE` …).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Incompatibility {
+    pub kind: &'static str,
+    pub description: String,
+    pub path: String,
+}
+
+/// Why a schema was not accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum SchemaError {
+    /// The text is not a schema of its language.
+    #[error("{0}")]
+    Invalid(String),
+    /// Over a limit that keeps parsing and compiling bounded.
+    #[error("schema over a limit: {0}")]
+    OverLimit(String),
+}
+
+/// What about a payload did not match. `kind` decides the violation code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MismatchKind {
+    /// The payload does not match its schema (PC-201, PC-202, PC-203 by language).
+    Payload,
+    /// The payload is not JSON at all (PC-204).
+    NotJson,
+    /// A limit was reached: depth or size (PC-301).
+    OverLimit,
+}
+
+/// Where and how a payload departs from its schema. Made only on failure; the valid path never pays for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mismatch {
+    pub kind: MismatchKind,
+    /// `$`, `$.customer.email`, `$.items[3].sku`, `$.labels["a b"]`.
+    pub path: String,
+    /// For example `expected double, 3 bytes left`. Never the payload's own content.
+    pub expected: String,
+}
+
+/// A parsed schema.
+pub enum Schema {
+    Avro(avro::AvroSchema),
+    Protobuf(protobuf::ProtobufSchema),
+    Json(json::JsonSchema),
+}
+
+impl Schema {
+    /// Parses `text`. `references` are transitive, dependencies first.
+    ///
+    /// # Errors
+    /// [`SchemaError`] when the text is not a schema, a reference is missing, or a limit is reached.
+    pub fn parse(
+        schema_type: SchemaType,
+        text: &str,
+        references: &[ReferencedSchema],
+    ) -> Result<Self, SchemaError> {
+        Ok(match schema_type {
+            SchemaType::Avro => Self::Avro(avro::AvroSchema::parse(text, references)?),
+            SchemaType::Protobuf => Self::Protobuf(protobuf::ProtobufSchema::parse(text, references)?),
+            SchemaType::Json => Self::Json(json::JsonSchema::parse(text, references)?),
+        })
+    }
+
+    #[must_use]
+    pub fn schema_type(&self) -> SchemaType {
+        match self {
+            Self::Avro(_) => SchemaType::Avro,
+            Self::Protobuf(_) => SchemaType::Protobuf,
+            Self::Json(_) => SchemaType::Json,
+        }
+    }
+
+    /// The text that Confluent's registry stores and compares (`ParsedSchema.canonicalString()`).
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        match self {
+            Self::Avro(schema) => schema.canonical(),
+            Self::Protobuf(schema) => schema.canonical(),
+            Self::Json(schema) => schema.canonical(),
+        }
+    }
+
+    /// Compiles the program that checks payloads.
+    ///
+    /// # Errors
+    /// [`SchemaError`] when the schema cannot be compiled within its limits.
+    pub fn validator(&self) -> Result<Validator, SchemaError> {
+        Ok(match self {
+            Self::Avro(schema) => Validator::Avro(schema.validator()?),
+            Self::Protobuf(schema) => Validator::Protobuf(schema.validator()?),
+            Self::Json(schema) => Validator::Json(schema.validator()?),
+        })
+    }
+
+    /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can.
+    /// `None` when this language's rules are not enforced yet (Protobuf and JSON Schema).
+    #[must_use]
+    pub fn incompatibilities(&self, writer: &Self) -> Option<Vec<Incompatibility>> {
+        match (self, writer) {
+            (Self::Avro(reader), Self::Avro(writer)) => Some(avro::compat::incompatibilities(reader, writer)),
+            (reader, writer) if reader.schema_type() != writer.schema_type() => Some(vec![Incompatibility {
+                kind: "TYPE_MISMATCH",
+                description: format!(
+                    "schema types differ: {} and {}",
+                    reader.schema_type().as_str(),
+                    writer.schema_type().as_str()
+                ),
+                path: "/".to_owned(),
+            }]),
+            _ => None,
+        }
+    }
+}
+
+/// A compiled schema: walks a payload's bytes and builds no value.
+pub enum Validator {
+    Avro(avro::validate::AvroValidator),
+    Protobuf(protobuf::validate::ProtobufValidator),
+    Json(json::validate::JsonValidator),
+}
+
+impl Validator {
+    #[must_use]
+    pub fn schema_type(&self) -> SchemaType {
+        match self {
+            Self::Avro(_) => SchemaType::Avro,
+            Self::Protobuf(_) => SchemaType::Protobuf,
+            Self::Json(_) => SchemaType::Json,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Protobuf.
+
+pub mod parse;
+pub mod validate;
+
+pub use parse::ProtobufSchema;

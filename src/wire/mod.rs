@@ -1,0 +1,13 @@
+//! Kafka's bytes. Pure, bounded, zero-copy: nothing here does I/O, and nothing allocates or loops by a
+//! number from the wire before that number is checked against the bytes that are there.
+
+pub mod api;
+pub mod batch;
+pub mod batch_writer;
+pub mod compression;
+pub mod error_code;
+pub mod header;
+pub mod produce_request;
+pub mod produce_response;
+pub mod reader;
+pub mod writer;
