@@ -1,7 +1,13 @@
 //! What a topic asks of its records, and the verdict on each. Pure: policies, bytes and schemas in, verdicts out.
 
+pub mod check;
 pub mod policy;
 pub mod schemas;
+pub mod violation;
 
-pub use policy::{Action, Framing, Level, OnRegistryDown, Policies, Policy, Rule, SubjectNaming, TopicPattern};
+pub use check::{BatchVerdict, Checker};
+pub use policy::{
+    Action, Framing, Level, OnRegistryDown, Policies, Policy, Rule, SubjectNaming, TopicPattern, TopicRules,
+};
 pub use schemas::{Governing, Lookup, Presence, SchemaSource};
+pub use violation::{Code, Part, Violation};

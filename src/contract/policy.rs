@@ -75,3 +75,24 @@ pub struct Policy {
 /// The policies in their order; the first whose pattern matches a topic governs it.
 #[derive(Clone, Debug, Default)]
 pub struct Policies(pub Vec<Policy>);
+
+/// What the policies ask of one topic, with its subjects worked out: made once a topic and kept.
+#[derive(Clone, Debug)]
+pub struct TopicRules {
+    pub value: Level,
+    pub value_subject: Subject,
+    pub key: Level,
+    pub key_subject: Subject,
+    pub action: Action,
+    pub null_value_allowed: bool,
+    pub include_payload: bool,
+    pub on_registry_down: OnRegistryDown,
+}
+
+impl Policies {
+    /// The rules of the first policy that matches, or of the default policy (`auto`, reject) when none does.
+    #[must_use]
+    pub fn rules_for(&self, _topic: &str) -> TopicRules {
+        todo!()
+    }
+}

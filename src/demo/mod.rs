@@ -1,1 +1,5 @@
-//! demo
+//! The embedded broker and the tour.
+
+pub mod broker;
+
+pub use broker::{BrokerOptions, EmbeddedBroker};
