@@ -1,13 +1,16 @@
 //! What a topic asks of its records, and the verdict on each. Pure: policies, bytes and schemas in, verdicts out.
 
 pub mod check;
+pub mod framing;
+mod part;
 pub mod policy;
 pub mod schemas;
 pub mod violation;
 
 pub use check::{BatchVerdict, Checker};
 pub use policy::{
-    Action, Framing, Level, OnRegistryDown, Policies, Policy, Rule, SubjectNaming, TopicPattern, TopicRules,
+    Action, Framing, Level, OnRegistryDown, PatternError, Policies, Policy, Rule, SubjectNaming,
+    TopicPattern, TopicRules,
 };
 pub use schemas::{Governing, Lookup, Presence, SchemaSource};
 pub use violation::{Code, Part, Violation};

@@ -1,0 +1,155 @@
+//! Confluent's framing: magic byte 0, schema id (i32, big-endian), for Protobuf message indexes, then the payload.
+
+use crate::wire::reader::Reader;
+
+/// A framed key or value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Framed<'a> {
+    /// As it stands in the frame; a registry gives positive ids only.
+    pub id: i32,
+    /// What follows the id.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Framed<'a> {
+    /// # Errors
+    /// Why `bytes` carry no framing (PC-101).
+    pub fn read(bytes: &'a [u8]) -> Result<Self, &'static str> {
+        let mut reader = Reader::new(bytes);
+        match reader.u8() {
+            Err(_) => Err("no Confluent framing: empty"),
+            Ok(0) => match reader.i32() {
+                Ok(id) => Ok(Self {
+                    id,
+                    rest: reader.rest(),
+                }),
+                Err(_) => Err("no Confluent framing: shorter than the magic byte and a 4-byte schema id"),
+            },
+            Ok(b'{' | b'[' | b'"') => {
+                Err("no Confluent framing: begins like JSON text where the magic byte 0 is expected")
+            }
+            Ok(_) => Err("no Confluent framing: the first byte is not the magic byte 0"),
+        }
+    }
+}
+
+/// Protobuf message indexes: which message of the schema's file, then which nested in it, and so on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MessageIndexes {
+    indexes: [i32; Self::DEPTH_MAX],
+    count: usize,
+}
+
+impl MessageIndexes {
+    /// Deeper nesting than any real schema has; what a frame says is held to it before anything is looped on.
+    pub const DEPTH_MAX: usize = 32;
+
+    /// Reads the indexes and returns them with the payload behind them. They are zig-zag varints, a count first
+    /// (`MessageIndexes.java`); a count of 0 is short for `[0]`, the file's first message.
+    ///
+    /// # Errors
+    /// Why they cannot be read (PC-105).
+    pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), &'static str> {
+        let mut reader = Reader::new(bytes);
+        let count = reader.varint().map_err(|_| "message indexes cut short")?;
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|count| *count <= Self::DEPTH_MAX && *count <= reader.remaining())
+            .ok_or("message indexes with a count that cannot be")?;
+        let mut indexes = [0; Self::DEPTH_MAX];
+        for index in indexes.iter_mut().take(count) {
+            *index = reader.varint().map_err(|_| "message indexes cut short")?;
+        }
+        Ok((
+            Self {
+                indexes,
+                count: count.max(1),
+            },
+            reader.rest(),
+        ))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
+        self.indexes
+            .iter()
+            .take(self.count)
+            .map(|index| i64::from(*index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn indexes(bytes: &[u8]) -> Result<(Vec<i64>, &[u8]), &'static str> {
+        MessageIndexes::read(bytes).map(|(indexes, rest)| (indexes.iter().collect(), rest))
+    }
+
+    #[test]
+    fn a_frame_is_magic_zero_and_a_big_endian_id() {
+        assert_eq!(
+            Framed::read(&[0, 0, 0, 1, 2, 9]),
+            Ok(Framed { id: 258, rest: &[9] })
+        );
+        assert_eq!(
+            Framed::read(&[0, 0xff, 0xff, 0xff, 0xff]),
+            Ok(Framed { id: -1, rest: &[] })
+        );
+    }
+
+    #[test]
+    fn what_is_no_frame_says_why() {
+        assert!(Framed::read(&[]).unwrap_err().contains("empty"));
+        assert!(Framed::read(&[0, 0, 0, 1]).unwrap_err().contains("shorter"));
+        assert!(Framed::read(b"{\"a\":1}").unwrap_err().contains("JSON"));
+        assert!(
+            Framed::read(&[1, 0, 0, 0, 1])
+                .unwrap_err()
+                .contains("magic byte 0")
+        );
+    }
+
+    #[test]
+    fn a_single_zero_byte_names_the_first_message() {
+        assert_eq!(indexes(&[0, 7, 7]), Ok((vec![0], &[7u8, 7][..])));
+    }
+
+    #[test]
+    fn message_indexes_are_zig_zag_varints_behind_their_count() {
+        assert_eq!(indexes(&[4, 2, 0x80, 0x02, 5]), Ok((vec![1, 128], &[5u8][..])));
+        assert_eq!(
+            indexes(&[2, 1]),
+            Ok((vec![-1], &[][..])),
+            "a negative index is for the schema to refuse"
+        );
+    }
+
+    #[test]
+    fn a_count_beyond_the_bytes_or_the_cap_or_below_zero_is_refused() {
+        assert!(indexes(&[]).is_err());
+        assert!(indexes(&[4, 0]).is_err(), "two indexes, one byte");
+        assert!(indexes(&[1, 0, 0]).is_err(), "count -1");
+        assert!(
+            indexes(&[0xfe, 0xff, 0xff, 0xff, 0x0f, 0]).is_err(),
+            "count 2^31-1"
+        );
+        let mut many = vec![66];
+        many.extend([0; 40]);
+        assert!(indexes(&many).is_err(), "33 indexes");
+        many[0] = 64;
+        assert_eq!(indexes(&many).unwrap().0.len(), 32);
+        assert!(indexes(&[4, 0, 0x80]).is_err(), "the second index is cut short");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Framed::read(&bytes);
+            if let Ok((indexes, rest)) = MessageIndexes::read(&bytes) {
+                prop_assert!(rest.len() < bytes.len());
+                prop_assert!((1..=MessageIndexes::DEPTH_MAX).contains(&indexes.iter().count()));
+            }
+        }
+    }
+}
