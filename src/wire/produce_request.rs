@@ -31,7 +31,10 @@ pub struct ProduceRequest<'a> {
 impl<'a> ProduceRequest<'a> {
     pub fn read(body: &'a [u8], version: i16) -> Result<Self, WireError> {
         let _ = body;
-        Err(WireError::UnsupportedVersion { what: "Produce", version })
+        Err(WireError::UnsupportedVersion {
+            what: "Produce",
+            version,
+        })
     }
 
     /// The partitions in the request's order.

@@ -63,17 +63,21 @@ impl<'a> Reader<'a> {
 
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
-        let taken = end.and_then(|end| self.bytes.get(self.at..end)).ok_or(WireError::Truncated {
-            at: self.at,
-            needed: length.saturating_sub(self.remaining()),
-        })?;
+        let taken = end
+            .and_then(|end| self.bytes.get(self.at..end))
+            .ok_or(WireError::Truncated {
+                at: self.at,
+                needed: length.saturating_sub(self.remaining()),
+            })?;
         self.at += length;
         Ok(taken)
     }
 
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let at = self.at;
-        self.take(N)?.try_into().map_err(|_| WireError::Truncated { at, needed: N })
+        self.take(N)?
+            .try_into()
+            .map_err(|_| WireError::Truncated { at, needed: N })
     }
 
     fixed!(u8: u8, i8: i8, i16: i16, u16: u16, i32: i32, u32: u32, i64: i64);
@@ -139,8 +143,11 @@ impl<'a> Reader<'a> {
     /// NULLABLE_STRING in the form that the message's flexibility wants.
     pub fn nullable_string(&mut self, flexible: bool) -> Result<Option<&'a str>> {
         let at = self.at;
-        let length =
-            if flexible { i64::from(self.unsigned_varint()?) - 1 } else { i64::from(self.i16()?) };
+        let length = if flexible {
+            i64::from(self.unsigned_varint()?) - 1
+        } else {
+            i64::from(self.i16()?)
+        };
         let start = self.at;
         self.nullable(at, length)?
             .map(|bytes| std::str::from_utf8(bytes).map_err(|_| WireError::NotUtf8 { at: start }))
@@ -150,19 +157,28 @@ impl<'a> Reader<'a> {
     /// STRING in the form that the message's flexibility wants.
     pub fn string(&mut self, flexible: bool) -> Result<&'a str> {
         let at = self.at;
-        self.nullable_string(flexible)?.ok_or(WireError::UnexpectedNull { at, field: "string" })
+        self.nullable_string(flexible)?
+            .ok_or(WireError::UnexpectedNull { at, field: "string" })
     }
 
     /// RECORDS / BYTES in the form that the message's flexibility wants.
     pub fn nullable_bytes_of(&mut self, flexible: bool) -> Result<Option<&'a [u8]>> {
-        if flexible { self.compact_nullable_bytes() } else { self.nullable_bytes() }
+        if flexible {
+            self.compact_nullable_bytes()
+        } else {
+            self.nullable_bytes()
+        }
     }
 
     /// An array's length, `None` for null. Refused when the bytes left could not hold that many elements of
     /// `element_size_min` bytes: the number is safe to loop on, and to reserve by.
     pub fn array_length(&mut self, flexible: bool, element_size_min: usize) -> Result<Option<usize>> {
         let at = self.at;
-        let length = if flexible { i64::from(self.unsigned_varint()?) - 1 } else { i64::from(self.i32()?) };
+        let length = if flexible {
+            i64::from(self.unsigned_varint()?) - 1
+        } else {
+            i64::from(self.i32()?)
+        };
         if length == -1 {
             return Ok(None);
         }
@@ -179,7 +195,10 @@ impl<'a> Reader<'a> {
         let count = self.unsigned_varint()?;
         // A tagged field takes two bytes at least.
         if count as usize > self.remaining() / 2 {
-            return Err(WireError::BadLength { at, length: i64::from(count) });
+            return Err(WireError::BadLength {
+                at,
+                length: i64::from(count),
+            });
         }
         for _ in 0..count {
             let tag = self.unsigned_varint()?;
@@ -206,8 +225,7 @@ impl<'a> Reader<'a> {
         if length == -1 {
             return Ok(None);
         }
-        let length =
-            usize::try_from(length).map_err(|_| WireError::BadLength { at, length })?;
+        let length = usize::try_from(length).map_err(|_| WireError::BadLength { at, length })?;
         self.take(length).map(Some)
     }
 }

@@ -1,6 +1,6 @@
 //! Avro schema text to a checked model.
-use crate::schema::{ReferencedSchema, SchemaError};
 use super::validate::AvroValidator;
+use crate::schema::{ReferencedSchema, SchemaError};
 
 pub struct AvroSchema {}
 
