@@ -28,7 +28,10 @@ pub async fn start(listen: SocketAddr, health: Health) -> io::Result<Admin> {
             tracing::error!(%error, "the admin port is gone");
         }
     });
-    Ok(Admin { address, tasks: [server, tokio::spawn(upkeep())] })
+    Ok(Admin {
+        address,
+        tasks: [server, tokio::spawn(upkeep())],
+    })
 }
 
 impl Admin {
@@ -53,7 +56,10 @@ pub fn router(health: Health) -> Router {
 
 /// `/metrics` as Prometheus reads it. The registry's port answers it too.
 pub async fn metrics_page() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        metrics::render(),
+    )
 }
 
 async fn index() -> &'static str {
@@ -73,11 +79,17 @@ async fn startupz(State(health): State<Health>, RawQuery(query): RawQuery) -> (S
 }
 
 fn answer(good: bool, health: &Health, query: Option<&str>, otherwise: &str) -> (StatusCode, String) {
-    let verbose = query
-        .is_some_and(|query| query.split('&').any(|part| part == "verbose" || part.starts_with("verbose=")));
+    let verbose = query.is_some_and(|query| {
+        query
+            .split('&')
+            .any(|part| part == "verbose" || part.starts_with("verbose="))
+    });
     let report = if verbose { health.report() } else { String::new() };
-    let (status, word) =
-        if good { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, otherwise) };
+    let (status, word) = if good {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, otherwise)
+    };
     (status, format!("{report}{word}\n"))
 }
 
@@ -119,7 +131,11 @@ mod tests {
         let (status, body) = get(&health, "/readyz?verbose").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(body, "[-] upstream: connection refused\nnot ready\n");
-        assert_eq!(get(&health, "/readyz").await.1, "not ready\n", "reasons only when asked for");
+        assert_eq!(
+            get(&health, "/readyz").await.1,
+            "not ready\n",
+            "reasons only when asked for"
+        );
     }
 
     #[tokio::test]
@@ -127,16 +143,31 @@ mod tests {
         metrics::install();
         let request = Request::get("/metrics").body(Body::empty()).unwrap();
         let response = router(Health::default()).oneshot(request).await.unwrap();
-        let kind = response.headers().get(header::CONTENT_TYPE).unwrap().to_str().unwrap();
+        let kind = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .unwrap()
+            .to_str()
+            .unwrap();
         assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
-        assert!(get(&Health::default(), "/metrics").await.1.contains("# TYPE portcullis_bytes_total counter"));
+        assert!(
+            get(&Health::default(), "/metrics")
+                .await
+                .1
+                .contains("# TYPE portcullis_bytes_total counter")
+        );
     }
 
     #[tokio::test]
     async fn the_port_serves_and_is_closed_by_stop() {
-        let admin = start("127.0.0.1:0".parse().unwrap(), Health::default()).await.unwrap();
+        let admin = start("127.0.0.1:0".parse().unwrap(), Health::default())
+            .await
+            .unwrap();
         let address = admin.address;
-        assert!(start(address, Health::default()).await.is_err(), "the port is taken");
+        assert!(
+            start(address, Health::default()).await.is_err(),
+            "the port is taken"
+        );
         tokio::net::TcpStream::connect(address).await.unwrap();
         admin.stop();
         tokio::time::timeout(Duration::from_secs(5), async {

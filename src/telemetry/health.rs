@@ -24,18 +24,33 @@ enum State {
 impl Health {
     /// Registers a check that fails until [`Self::pass`] is called for it. Start-up ends when all have passed once.
     pub fn expect(&self, check: &'static str) {
-        self.lock().entry(check).or_insert(Check { state: State::Waiting, passed_once: false });
+        self.lock().entry(check).or_insert(Check {
+            state: State::Waiting,
+            passed_once: false,
+        });
     }
 
     pub fn pass(&self, check: &'static str) {
-        self.lock().insert(check, Check { state: State::Passing, passed_once: true });
+        self.lock().insert(
+            check,
+            Check {
+                state: State::Passing,
+                passed_once: true,
+            },
+        );
     }
 
     /// `why` is shown by `/readyz?verbose`.
     pub fn fail(&self, check: &'static str, why: String) {
         let mut checks = self.lock();
         let passed_once = checks.get(check).is_some_and(|check| check.passed_once);
-        checks.insert(check, Check { state: State::Failing(why), passed_once });
+        checks.insert(
+            check,
+            Check {
+                state: State::Failing(why),
+                passed_once,
+            },
+        );
     }
 
     /// Every check passes, and there is one.
@@ -93,7 +108,10 @@ mod tests {
         assert!(health.is_ready() && health.is_started());
         health.fail("upstream", "connection refused".to_owned());
         assert!(!health.is_ready() && health.is_started());
-        assert_eq!(health.report(), "[+] registry\n[-] upstream: connection refused\n");
+        assert_eq!(
+            health.report(),
+            "[+] registry\n[-] upstream: connection refused\n"
+        );
     }
 
     #[test]

@@ -29,12 +29,8 @@ pub struct TopicMetrics {
 
 impl TopicMetrics {
     fn new(topic: &str) -> Self {
-        let records = |verdict: &'static str| {
-            metrics::counter!("portcullis_records_total", "topic" => topic.to_owned(), "verdict" => verdict)
-        };
-        let batches = |path: &'static str| {
-            metrics::counter!("portcullis_batches_total", "topic" => topic.to_owned(), "path" => path)
-        };
+        let records = |verdict: &'static str| metrics::counter!("portcullis_records_total", "topic" => topic.to_owned(), "verdict" => verdict);
+        let batches = |path: &'static str| metrics::counter!("portcullis_batches_total", "topic" => topic.to_owned(), "path" => path);
         Self {
             topic: topic.into(),
             records_valid: records("valid"),
@@ -66,7 +62,9 @@ impl Topics {
             return Arc::clone(known);
         }
         if self.known.len() >= topics_max {
-            let other = self.other.get_or_insert_with(|| Arc::new(TopicMetrics::new("other")));
+            let other = self
+                .other
+                .get_or_insert_with(|| Arc::new(TopicMetrics::new("other")));
             return Arc::clone(other);
         }
         let new = Arc::new(TopicMetrics::new(topic));
@@ -116,7 +114,10 @@ pub fn topic(topic: &str) -> Arc<TopicMetrics> {
     if RECORDER.get().is_none() {
         return Arc::new(TopicMetrics::new(topic));
     }
-    TOPICS.lock().unwrap_or_else(PoisonError::into_inner).get(topic, TOPICS_MAX)
+    TOPICS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(topic, TOPICS_MAX)
 }
 
 /// `portcullis_bytes_total{direction}`: `client_in`, `client_out`, `upstream_in`, `upstream_out`.
@@ -193,22 +194,55 @@ fn begin_at_zero() {
 fn describe() {
     describe_counter!("portcullis_records_total", "Records by topic and verdict");
     describe_counter!("portcullis_violations_total", "Violations by topic and code");
-    describe_counter!("portcullis_batches_total", "Record batches by topic and what became of them");
-    describe_histogram!("portcullis_validation_seconds", "Time to check one record batch, by schema language");
-    describe_histogram!("portcullis_request_added_seconds", "Time that the gateway itself added to a request");
+    describe_counter!(
+        "portcullis_batches_total",
+        "Record batches by topic and what became of them"
+    );
+    describe_histogram!(
+        "portcullis_validation_seconds",
+        "Time to check one record batch, by schema language"
+    );
+    describe_histogram!(
+        "portcullis_request_added_seconds",
+        "Time that the gateway itself added to a request"
+    );
     describe_counter!("portcullis_bytes_total", "Bytes relayed, by direction");
     describe_gauge!("portcullis_connections", "Client connections open, by listener");
-    describe_counter!("portcullis_upstream_errors_total", "Failures to reach or to understand a broker");
+    describe_counter!(
+        "portcullis_upstream_errors_total",
+        "Failures to reach or to understand a broker"
+    );
     describe_counter!("portcullis_schema_cache", "Schema lookups by result");
-    describe_gauge!("portcullis_registry_up", "1 while schemas can be had from the registry");
-    describe_counter!("portcullis_config_reload_total", "Reloads of the configuration by result");
-    describe_gauge!("portcullis_memory_budget_bytes", "Memory that connections hold, and may hold");
+    describe_gauge!(
+        "portcullis_registry_up",
+        "1 while schemas can be had from the registry"
+    );
+    describe_counter!(
+        "portcullis_config_reload_total",
+        "Reloads of the configuration by result"
+    );
+    describe_gauge!(
+        "portcullis_memory_budget_bytes",
+        "Memory that connections hold, and may hold"
+    );
     describe_gauge!("portcullis_build_info", "1, with the version as a label");
-    describe_gauge!("schema_registry_schema_count", "Schemas registered, those deleted softly included");
-    describe_counter!("schema_registry_successful_requests_total", "Registry requests answered 2xx or 3xx");
-    describe_counter!("schema_registry_error_requests_total", "Registry requests answered 4xx or 5xx");
+    describe_gauge!(
+        "schema_registry_schema_count",
+        "Schemas registered, those deleted softly included"
+    );
+    describe_counter!(
+        "schema_registry_successful_requests_total",
+        "Registry requests answered 2xx or 3xx"
+    );
+    describe_counter!(
+        "schema_registry_error_requests_total",
+        "Registry requests answered 4xx or 5xx"
+    );
     describe_gauge!("schema_registry_leader", "1 when this registry accepts writes");
-    describe_counter!("schema_registry_compatibility_checks_total", "Compatibility checks by result");
+    describe_counter!(
+        "schema_registry_compatibility_checks_total",
+        "Compatibility checks by result"
+    );
 }
 
 #[cfg(test)]
