@@ -1,8 +1,28 @@
-//! The record batch, magic 2: its header, and the walk over its records. Layout in `docs/wire.md`.
+//! The record batch, magic 2 (KIP-98): its header, and the walk over its records. Layout in `docs/wire.md`.
+//!
+//! What is refused, and with which code, follows a broker: `ByteBufferLogInputStream`,
+//! `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`, `LogValidator.validateBatch`,
+//! `DefaultRecord.readFrom`.
 
 use super::compression::Compression;
 use super::error_code::ErrorCode;
+use super::reader::{Reader, WireError};
 use thiserror::Error;
+
+/// Bytes before the records.
+pub const HEADER_LENGTH: usize = 61;
+/// Base offset and length: what `BatchHeader::length` does not count.
+pub const LOG_OVERHEAD: usize = 12;
+/// Where the CRC stands, and where the bytes begin that it covers.
+pub const CRC_AT: usize = 17;
+pub const CRC_FROM: usize = 21;
+
+const MAGIC_AT: usize = 16;
+/// The least that a batch of any magic declares (`LegacyRecord.RECORD_OVERHEAD_V0`).
+const LENGTH_MIN: i32 = 14;
+const ATTRIBUTE_CODEC: i16 = 0x07;
+const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
+const ATTRIBUTE_CONTROL: i16 = 0x20;
 
 /// The 61 bytes before the records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,21 +42,55 @@ pub struct BatchHeader {
     pub record_count: i32,
 }
 
+impl BatchHeader {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let base_offset = reader.i64()?;
+        let length = reader.i32()?;
+        let partition_leader_epoch = reader.i32()?;
+        let _magic = reader.i8()?;
+        Ok(Self {
+            base_offset,
+            length,
+            partition_leader_epoch,
+            crc: reader.u32()?,
+            attributes: reader.i16()?,
+            last_offset_delta: reader.i32()?,
+            first_timestamp_ms: reader.i64()?,
+            max_timestamp_ms: reader.i64()?,
+            producer_id: reader.i64()?,
+            producer_epoch: reader.i16()?,
+            base_sequence: reader.i32()?,
+            record_count: reader.i32()?,
+        })
+    }
+}
+
 /// Why a batch is refused, as a broker would refuse it.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum BatchError {
+    /// Answered with INVALID_RECORD.
     #[error("{0}")]
     Malformed(String),
+    /// Not a batch that a checksum could be taken of: answered with CORRUPT_MESSAGE.
+    #[error("{0}")]
+    Corrupt(String),
     /// Answered with CORRUPT_MESSAGE.
     #[error("CRC is {actual:08x}, the batch says {expected:08x}")]
     Crc { expected: u32, actual: u32 },
+    /// A broker fails on this with UNKNOWN_SERVER_ERROR, which says less; UNSUPPORTED_COMPRESSION_TYPE is as final.
+    #[error("compression codec {0} is not one of Kafka's")]
+    UnknownCodec(u8),
 }
 
 impl BatchError {
     /// What a broker answers (`LogValidator`, `DefaultRecordBatch`, `ProduceRequest.validateRecords`).
     #[must_use]
     pub fn error_code(&self) -> ErrorCode {
-        todo!()
+        match self {
+            Self::Malformed(_) => ErrorCode::INVALID_RECORD,
+            Self::Corrupt(_) | Self::Crc { .. } => ErrorCode::CORRUPT_MESSAGE,
+            Self::UnknownCodec(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+        }
     }
 }
 
@@ -55,49 +109,142 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`BatchError`] for anything that a broker refuses before it looks into the records: magic other than 2,
     /// lengths, a second batch, CRC, a control batch, counts, an unknown codec.
-    pub fn read(_bytes: &'a [u8]) -> Result<Self, BatchError> {
-        todo!()
+    pub fn read(bytes: &'a [u8]) -> Result<Self, BatchError> {
+        check_single(bytes)?;
+        let mut reader = Reader::new(bytes);
+        let header = BatchHeader::read(&mut reader).map_err(|_| too_small(bytes.len()))?;
+        let records = reader.rest();
+        if header.base_offset != 0 {
+            return Err(malformed(format!(
+                "base offset is {}; a client's batch starts at 0",
+                header.base_offset
+            )));
+        }
+        let actual = crc32c::crc32c(bytes.get(CRC_FROM..).unwrap_or_default());
+        if actual != header.crc {
+            return Err(BatchError::Crc {
+                expected: header.crc,
+                actual,
+            });
+        }
+        let codec = (header.attributes & ATTRIBUTE_CODEC) as u8;
+        let compression = Compression::of_id(codec).ok_or(BatchError::UnknownCodec(codec))?;
+        check_header(&header)?;
+        Ok(Self {
+            header,
+            records,
+            compression,
+        })
     }
+
     #[must_use]
     pub fn is_transactional(&self) -> bool {
-        self.header.attributes & 0x10 != 0
+        self.header.attributes & ATTRIBUTE_TRANSACTIONAL != 0
     }
 }
 
-/// One record, borrowed from its batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Record<'a> {
-    pub offset_delta: i32,
-    pub timestamp_delta_ms: i64,
-    pub key: Option<&'a [u8]>,
-    pub value: Option<&'a [u8]>,
-    /// Read on demand with [`Headers`]; already walked once, so counts and lengths hold.
-    pub headers: Headers<'a>,
-}
-
-/// The headers of a record, in their order, duplicates and null values kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Headers<'a> {
-    pub count: u32,
-    pub bytes: &'a [u8],
-}
-
-/// Walks decompressed records. Linear time, no memory a record. Ends after `record_count` records, or with the
-/// first error; bytes left over after the last one are an error too.
-pub struct Records<'a> {
-    _bytes: &'a [u8],
-}
-
-impl<'a> Records<'a> {
-    #[must_use]
-    pub fn new(bytes: &'a [u8], _record_count: i32) -> Self {
-        Self { _bytes: bytes }
+/// What a broker finds when it cuts the bytes into batches: exactly one, of magic 2, whole.
+fn check_single(bytes: &[u8]) -> Result<(), BatchError> {
+    let (length, magic) = match head(bytes)? {
+        Some((length, Some(magic))) if LOG_OVERHEAD + length <= bytes.len() => (length, magic),
+        _ => {
+            return Err(malformed(format!(
+                "no whole record batch in {} bytes",
+                bytes.len()
+            )));
+        }
+    };
+    if magic != 2 {
+        return Err(malformed(format!(
+            "magic is {magic}; Produce from version 3 on takes magic 2 only"
+        )));
+    }
+    let end = LOG_OVERHEAD + length;
+    if end < HEADER_LENGTH {
+        return Err(too_small(end));
+    }
+    let rest = bytes.get(end..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(());
+    }
+    match head(rest)? {
+        Some((length, Some(_))) if LOG_OVERHEAD + length <= rest.len() => Err(malformed(
+            "more than one record batch; Produce from version 3 on takes one a partition".to_owned(),
+        )),
+        // A broker cuts such a tail off without a word; nobody means to send one.
+        _ => Err(BatchError::Corrupt(format!(
+            "{} bytes follow the record batch",
+            rest.len()
+        ))),
     }
 }
 
-impl<'a> Iterator for Records<'a> {
-    type Item = Result<Record<'a>, BatchError>;
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+/// Length and magic of the batch that begins here, as far as there are bytes.
+fn head(bytes: &[u8]) -> Result<Option<(usize, Option<i8>)>, BatchError> {
+    let Some(start) = bytes.first_chunk::<LOG_OVERHEAD>() else {
+        return Ok(None);
+    };
+    let [_, _, _, _, _, _, _, _, length @ ..] = *start;
+    let length = i32::from_be_bytes(length);
+    if length < LENGTH_MIN {
+        return Err(BatchError::Corrupt(format!(
+            "batch length {length} is less than the least, {LENGTH_MIN}"
+        )));
+    }
+    let magic = bytes.get(MAGIC_AT).map(|magic| *magic as i8);
+    match magic {
+        Some(magic) if !(0..=2).contains(&magic) => Err(BatchError::Corrupt(format!(
+            "magic {magic} is not one of Kafka's"
+        ))),
+        _ => Ok(Some((length as usize, magic))),
     }
 }
+
+/// `LogValidator.validateBatch` for a batch from a client.
+fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
+    let BatchHeader {
+        record_count,
+        last_offset_delta,
+        ..
+    } = *header;
+    if last_offset_delta < 0 {
+        return Err(malformed(format!(
+            "last offset delta {last_offset_delta} is negative"
+        )));
+    }
+    if record_count <= 0 {
+        return Err(malformed(format!("record count {record_count} is not positive")));
+    }
+    if i64::from(last_offset_delta) + 1 != i64::from(record_count) {
+        return Err(malformed(format!(
+            "last offset delta {last_offset_delta} does not fit record count {record_count}"
+        )));
+    }
+    if header.attributes & ATTRIBUTE_CONTROL != 0 {
+        return Err(malformed("a client may not write control records".to_owned()));
+    }
+    if header.producer_id >= 0 && header.base_sequence < 0 {
+        return Err(malformed(format!(
+            "base sequence {} with producer id {}",
+            header.base_sequence, header.producer_id
+        )));
+    }
+    Ok(())
+}
+
+#[cold]
+fn malformed(message: String) -> BatchError {
+    BatchError::Malformed(message)
+}
+
+#[cold]
+fn too_small(size: usize) -> BatchError {
+    BatchError::Corrupt(format!(
+        "batch of {size} bytes is smaller than its header of {HEADER_LENGTH}"
+    ))
+}
+
+pub use super::record::{Header, HeaderIter, Headers, Record, Records};
+
+#[cfg(test)]
+mod tests;

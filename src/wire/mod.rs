@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod batch;
+mod record;
 pub mod batch_writer;
 pub mod compression;
 pub mod error_code;

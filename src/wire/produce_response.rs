@@ -1,7 +1,14 @@
 //! The Produce response, versions 3 to 13, owned: it is small, and opened only when it must be changed.
 
 use super::error_code::ErrorCode;
-use super::reader::WireError;
+use super::produce_request::{VERSION_MAX, VERSION_MIN};
+use super::reader::{Reader, WireError};
+use super::writer::Writer;
+
+/// Tag of a partition's current leader (KIP-951).
+const CURRENT_LEADER: u32 = 0;
+/// Tag of the endpoints of current leaders, at the top level (KIP-951).
+const NODE_ENDPOINTS: u32 = 0;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum TopicName {
@@ -47,12 +54,222 @@ pub struct ProduceResponse {
 
 impl ProduceResponse {
     /// Reads a body (what follows the response header).
-    pub fn read(_body: &[u8], _version: i16) -> Result<Self, WireError> {
-        todo!()
+    ///
+    /// Unknown tagged fields are passed over; [`Self::write`] does not bring them back.
+    pub fn read(body: &[u8], version: i16) -> Result<Self, WireError> {
+        if !(VERSION_MIN..=VERSION_MAX).contains(&version) {
+            return Err(WireError::UnsupportedVersion {
+                what: "Produce",
+                version,
+            });
+        }
+        let form = Form::of(version);
+        let flexible = form.flexible;
+        let mut reader = Reader::new(body);
+        let topic_count = reader.array_length_not_null(flexible, form.topic_size_min(), "responses")?;
+        let mut topics = Vec::with_capacity(topic_count);
+        for _ in 0..topic_count {
+            let topic = if form.topic_ids {
+                TopicName::Id(reader.uuid()?)
+            } else {
+                TopicName::Name(reader.string(flexible)?.to_owned())
+            };
+            let count =
+                reader.array_length_not_null(flexible, form.partition_size_min(), "partition_responses")?;
+            let mut partitions = Vec::with_capacity(count);
+            for _ in 0..count {
+                partitions.push(form.read_partition(&mut reader)?);
+            }
+            if flexible {
+                reader.skip_tagged_fields()?;
+            }
+            topics.push((topic, partitions));
+        }
+        let throttle_time_ms = reader.i32()?;
+        let mut node_endpoints = Vec::new();
+        if flexible {
+            reader.tagged_fields(|tag, bytes| {
+                if tag == NODE_ENDPOINTS && form.leaders {
+                    node_endpoints = read_node_endpoints(bytes)?;
+                }
+                Ok(())
+            })?;
+        }
+        reader.finish()?;
+        Ok(Self {
+            topics,
+            throttle_time_ms,
+            node_endpoints,
+        })
     }
 
-    /// Appends the body.
-    pub fn write(&self, _version: i16, _out: &mut Vec<u8>) {
-        todo!()
+    /// Appends the body. What the version cannot carry is left out. Every topic must be named as the version
+    /// names topics: another name is written as an empty name or the zero id.
+    pub fn write(&self, version: i16, out: &mut Vec<u8>) {
+        let form = Form::of(version);
+        let flexible = form.flexible;
+        let mut writer = Writer::new(out);
+        writer.array_length(flexible, Some(self.topics.len()));
+        for (topic, partitions) in &self.topics {
+            match (form.topic_ids, topic) {
+                (true, TopicName::Id(id)) => writer.raw(id),
+                (true, TopicName::Name(_)) => writer.raw(&[0; 16]),
+                (false, TopicName::Name(name)) => writer.string(flexible, name),
+                (false, TopicName::Id(_)) => writer.string(flexible, ""),
+            }
+            writer.array_length(flexible, Some(partitions.len()));
+            for partition in partitions {
+                form.write_partition(partition, &mut writer);
+            }
+            writer.no_tagged_fields(flexible);
+        }
+        writer.i32(self.throttle_time_ms);
+        if form.leaders && !self.node_endpoints.is_empty() {
+            writer.unsigned_varint(1);
+            writer.tagged_field(NODE_ENDPOINTS, |writer| self.write_node_endpoints(writer));
+        } else {
+            writer.no_tagged_fields(flexible);
+        }
+    }
+
+    fn write_node_endpoints(&self, writer: &mut Writer<'_>) {
+        writer.array_length(true, Some(self.node_endpoints.len()));
+        for node in &self.node_endpoints {
+            writer.i32(node.node_id);
+            writer.string(true, &node.host);
+            writer.i32(node.port);
+            writer.nullable_string(true, node.rack.as_deref());
+            writer.no_tagged_fields(true);
+        }
     }
 }
+
+/// What a version's bytes look like.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    log_start_offset: bool,
+    record_errors: bool,
+    flexible: bool,
+    leaders: bool,
+    topic_ids: bool,
+}
+
+impl Form {
+    fn of(version: i16) -> Self {
+        Self {
+            log_start_offset: version >= 5,
+            record_errors: version >= 8,
+            flexible: version >= 9,
+            leaders: version >= 10,
+            topic_ids: version >= 13,
+        }
+    }
+
+    /// The least that an element takes: what its count is held against.
+    fn topic_size_min(self) -> usize {
+        match (self.flexible, self.topic_ids) {
+            (_, true) => 18,
+            (true, false) => 3,
+            (false, false) => 6,
+        }
+    }
+
+    fn partition_size_min(self) -> usize {
+        // index, error code, base offset, append time; log start offset; record errors and message, tagged fields.
+        let errors = match (self.record_errors, self.flexible) {
+            (_, true) => 3,
+            (true, false) => 6,
+            (false, false) => 0,
+        };
+        22 + if self.log_start_offset { 8 } else { 0 } + errors
+    }
+
+    fn read_partition(self, reader: &mut Reader<'_>) -> Result<PartitionResponse, WireError> {
+        let mut response = PartitionResponse {
+            partition: reader.i32()?,
+            error_code: ErrorCode(reader.i16()?),
+            base_offset: reader.i64()?,
+            log_append_time_ms: reader.i64()?,
+            log_start_offset: if self.log_start_offset { reader.i64()? } else { -1 },
+            record_errors: Vec::new(),
+            error_message: None,
+            current_leader: None,
+        };
+        if self.record_errors {
+            // Index, and a message's length (with tagged fields when flexible): six bytes in either form.
+            let count = reader.array_length_not_null(self.flexible, 6, "record_errors")?;
+            response.record_errors.reserve_exact(count);
+            for _ in 0..count {
+                let batch_index = reader.i32()?;
+                let message = reader.nullable_string(self.flexible)?.map(str::to_owned);
+                if self.flexible {
+                    reader.skip_tagged_fields()?;
+                }
+                response.record_errors.push(RecordError { batch_index, message });
+            }
+            response.error_message = reader.nullable_string(self.flexible)?.map(str::to_owned);
+        }
+        if self.flexible {
+            reader.tagged_fields(|tag, bytes| {
+                if tag == CURRENT_LEADER && self.leaders {
+                    let mut reader = Reader::new(bytes);
+                    response.current_leader = Some((reader.i32()?, reader.i32()?));
+                    reader.skip_tagged_fields()?;
+                    reader.finish()?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(response)
+    }
+
+    fn write_partition(self, response: &PartitionResponse, writer: &mut Writer<'_>) {
+        writer.i32(response.partition);
+        writer.i16(response.error_code.0);
+        writer.i64(response.base_offset);
+        writer.i64(response.log_append_time_ms);
+        if self.log_start_offset {
+            writer.i64(response.log_start_offset);
+        }
+        if self.record_errors {
+            writer.array_length(self.flexible, Some(response.record_errors.len()));
+            for error in &response.record_errors {
+                writer.i32(error.batch_index);
+                writer.nullable_string(self.flexible, error.message.as_deref());
+                writer.no_tagged_fields(self.flexible);
+            }
+            writer.nullable_string(self.flexible, response.error_message.as_deref());
+        }
+        match response.current_leader {
+            Some((leader_id, leader_epoch)) if self.leaders => {
+                writer.unsigned_varint(1);
+                writer.tagged_field(CURRENT_LEADER, |writer| {
+                    writer.i32(leader_id);
+                    writer.i32(leader_epoch);
+                    writer.no_tagged_fields(true);
+                });
+            }
+            _ => writer.no_tagged_fields(self.flexible),
+        }
+    }
+}
+
+fn read_node_endpoints(bytes: &[u8]) -> Result<Vec<NodeEndpoint>, WireError> {
+    let mut reader = Reader::new(bytes);
+    let count = reader.array_length_not_null(true, 11, "node_endpoints")?;
+    let mut nodes = Vec::with_capacity(count);
+    for _ in 0..count {
+        nodes.push(NodeEndpoint {
+            node_id: reader.i32()?,
+            host: reader.string(true)?.to_owned(),
+            port: reader.i32()?,
+            rack: reader.nullable_string(true)?.map(str::to_owned),
+        });
+        reader.skip_tagged_fields()?;
+    }
+    reader.finish()?;
+    Ok(nodes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ pub struct Reader<'a> {
 
 macro_rules! fixed {
     ($($name:ident: $type:ty),*) => { $(
+        #[inline]
         pub fn $name(&mut self) -> Result<$type> {
             Ok(<$type>::from_be_bytes(self.array()?))
         }
@@ -40,70 +41,90 @@ macro_rules! fixed {
 
 impl<'a> Reader<'a> {
     #[must_use]
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Bytes read so far.
     #[must_use]
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
 
     /// Everything not read yet.
     #[must_use]
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
     #[must_use]
+    #[inline]
     pub fn remaining(&self) -> usize {
         self.bytes.len().saturating_sub(self.at)
     }
 
+    #[inline]
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
-        let taken = end
+        match self
+            .at
+            .checked_add(length)
             .and_then(|end| self.bytes.get(self.at..end))
-            .ok_or(WireError::Truncated {
-                at: self.at,
-                needed: length.saturating_sub(self.remaining()),
-            })?;
-        self.at += length;
-        Ok(taken)
+        {
+            Some(taken) => {
+                self.at += length;
+                Ok(taken)
+            }
+            None => Err(self.truncated(length)),
+        }
     }
 
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let at = self.at;
-        self.take(N)?
-            .try_into()
-            .map_err(|_| WireError::Truncated { at, needed: N })
+        match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<N>) {
+            Some(taken) => {
+                self.at += N;
+                Ok(*taken)
+            }
+            None => Err(self.truncated(N)),
+        }
     }
 
     fixed!(u8: u8, i8: i8, i16: i16, u16: u16, i32: i32, u32: u32, i64: i64);
 
+    #[inline]
     pub fn bool(&mut self) -> Result<bool> {
         Ok(self.u8()? != 0)
     }
 
+    #[inline]
     pub fn uuid(&mut self) -> Result<[u8; 16]> {
         self.array()
     }
 
     /// UNSIGNED_VARINT: at most five bytes, and no bit beyond the 32nd.
+    #[inline]
     pub fn unsigned_varint(&mut self) -> Result<u32> {
         let at = self.at;
+        if let Some(byte @ 0..0x80) = self.bytes.get(at).copied() {
+            self.at += 1;
+            return Ok(u32::from(byte));
+        }
         let value = self.unsigned_varlong_of(5)?;
         u32::try_from(value).map_err(|_| WireError::VarintTooLong { at })
     }
 
     /// VARINT: zig-zag.
+    #[inline]
     pub fn varint(&mut self) -> Result<i32> {
         let raw = self.unsigned_varint()?;
         Ok(((raw >> 1) as i32) ^ -((raw & 1) as i32))
     }
 
     /// VARLONG: zig-zag, at most ten bytes.
+    #[inline]
     pub fn varlong(&mut self) -> Result<i64> {
         let raw = self.unsigned_varlong_of(10)?;
         Ok(((raw >> 1) as i64) ^ -((raw & 1) as i64))
@@ -127,6 +148,7 @@ impl<'a> Reader<'a> {
     }
 
     /// BYTES, NULLABLE_BYTES (non-flexible): i32 length, -1 is null.
+    #[inline]
     pub fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>> {
         let at = self.at;
         let length = self.i32()?;
@@ -134,6 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     /// COMPACT_NULLABLE_BYTES: unsigned varint of length + 1, 0 is null.
+    #[inline]
     pub fn compact_nullable_bytes(&mut self) -> Result<Option<&'a [u8]>> {
         let at = self.at;
         let length = i64::from(self.unsigned_varint()?) - 1;
@@ -141,6 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     /// NULLABLE_STRING in the form that the message's flexibility wants.
+    #[inline]
     pub fn nullable_string(&mut self, flexible: bool) -> Result<Option<&'a str>> {
         let at = self.at;
         let length = if flexible {
@@ -155,6 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// STRING in the form that the message's flexibility wants.
+    #[inline]
     pub fn string(&mut self, flexible: bool) -> Result<&'a str> {
         let at = self.at;
         self.nullable_string(flexible)?
@@ -162,6 +187,7 @@ impl<'a> Reader<'a> {
     }
 
     /// RECORDS / BYTES in the form that the message's flexibility wants.
+    #[inline]
     pub fn nullable_bytes_of(&mut self, flexible: bool) -> Result<Option<&'a [u8]>> {
         if flexible {
             self.compact_nullable_bytes()
@@ -172,6 +198,7 @@ impl<'a> Reader<'a> {
 
     /// An array's length, `None` for null. Refused when the bytes left could not hold that many elements of
     /// `element_size_min` bytes: the number is safe to loop on, and to reserve by.
+    #[inline]
     pub fn array_length(&mut self, flexible: bool, element_size_min: usize) -> Result<Option<usize>> {
         let at = self.at;
         let length = if flexible {
@@ -189,7 +216,21 @@ impl<'a> Reader<'a> {
             .ok_or(WireError::BadLength { at, length })
     }
 
+    /// As [`Self::array_length`], where null is not allowed.
+    #[inline]
+    pub fn array_length_not_null(
+        &mut self,
+        flexible: bool,
+        element_size_min: usize,
+        field: &'static str,
+    ) -> Result<usize> {
+        let at = self.at;
+        self.array_length(flexible, element_size_min)?
+            .ok_or(WireError::UnexpectedNull { at, field })
+    }
+
     /// Walks a tagged-field section and hands each (tag, bytes) to `each`. Nothing is kept.
+    #[inline]
     pub fn tagged_fields(&mut self, mut each: impl FnMut(u32, &'a [u8]) -> Result<()>) -> Result<()> {
         let at = self.at;
         let count = self.unsigned_varint()?;
@@ -209,11 +250,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips a tagged-field section.
+    #[inline]
     pub fn skip_tagged_fields(&mut self) -> Result<()> {
         self.tagged_fields(|_, _| Ok(()))
     }
 
     /// Everything must have been read.
+    #[inline]
     pub fn finish(&self) -> Result<()> {
         match self.remaining() {
             0 => Ok(()),
@@ -221,6 +264,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[cold]
+    fn truncated(&self, length: usize) -> WireError {
+        WireError::Truncated {
+            at: self.at,
+            needed: length.saturating_sub(self.remaining()),
+        }
+    }
+
+    #[inline]
     fn nullable(&mut self, at: usize, length: i64) -> Result<Option<&'a [u8]>> {
         if length == -1 {
             return Ok(None);

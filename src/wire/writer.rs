@@ -50,12 +50,12 @@ impl<'b> Writer<'b> {
 
     /// VARINT: zig-zag.
     pub fn varint(&mut self, value: i32) {
-        self.unsigned_varint(((value << 1) ^ (value >> 31)) as u32);
+        self.varlong(i64::from(value));
     }
 
     /// VARLONG: zig-zag.
     pub fn varlong(&mut self, value: i64) {
-        self.unsigned_varlong(((value << 1) ^ (value >> 63)) as u64);
+        self.unsigned_varlong(zig_zag(value));
     }
 
     pub fn nullable_string(&mut self, flexible: bool, value: Option<&str>) {
@@ -109,6 +109,15 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// One tagged field: tag, length, what `body` appends. The section's count is the caller's.
+    pub fn tagged_field(&mut self, tag: u32, body: impl FnOnce(&mut Writer<'_>)) {
+        let mut bytes = Vec::new();
+        body(&mut Writer { out: &mut bytes });
+        self.unsigned_varint(tag);
+        self.unsigned_varint(bytes.len() as u32);
+        self.raw(&bytes);
+    }
+
     /// Writes a frame: a 4-byte length, then what `body` appends.
     pub fn frame(out: &'b mut Vec<u8>, body: impl FnOnce(&mut Writer<'_>)) {
         let start = out.len();
@@ -119,4 +128,15 @@ impl<'b> Writer<'b> {
             prefix.copy_from_slice(&length.to_be_bytes());
         }
     }
+}
+
+/// Bytes that `value` takes as a VARINT or VARLONG.
+#[must_use]
+pub fn varlong_length(value: i64) -> usize {
+    // One byte for every seven bits begun, and one for zero.
+    (70 - (zig_zag(value) | 1).leading_zeros() as usize) / 7
+}
+
+fn zig_zag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
 }

@@ -1,0 +1,264 @@
+//! The walk over the records of a batch, once they are decompressed (`DefaultRecord.readFrom`).
+//!
+//! This is the hottest loop of the gateway: slices are split, never indexed, and what goes wrong is worked out
+//! in cold functions.
+
+use super::batch::BatchError;
+
+/// One record, borrowed from its batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record<'a> {
+    pub offset_delta: i32,
+    pub timestamp_delta_ms: i64,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// Read on demand with [`Headers`]; already walked once, so counts and lengths hold.
+    pub headers: Headers<'a>,
+}
+
+/// The headers of a record, in their order, duplicates and null values kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Headers<'a> {
+    pub count: u32,
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Headers<'a> {
+    #[must_use]
+    pub fn iter(&self) -> HeaderIter<'a> {
+        HeaderIter {
+            rest: self.bytes,
+            left: self.count,
+        }
+    }
+}
+
+impl<'a> IntoIterator for Headers<'a> {
+    type Item = Header<'a>;
+    type IntoIter = HeaderIter<'a>;
+    fn into_iter(self) -> HeaderIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Headers<'a> {
+    type Item = Header<'a>;
+    type IntoIter = HeaderIter<'a>;
+    fn into_iter(self) -> HeaderIter<'a> {
+        self.iter()
+    }
+}
+
+/// One header. The key should be UTF-8; a broker does not look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Header<'a> {
+    pub key: &'a [u8],
+    pub value: Option<&'a [u8]>,
+}
+
+/// Over the headers of one record.
+#[derive(Clone, Debug)]
+pub struct HeaderIter<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl<'a> Iterator for HeaderIter<'a> {
+    type Item = Header<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Header<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let (header, rest) = header(self.rest).ok()?;
+        self.rest = rest;
+        Some(header)
+    }
+}
+
+/// Walks decompressed records. Linear time, no memory a record. Ends after `record_count` records, or with the
+/// first error; bytes left over after the last one are an error too.
+///
+/// Offset deltas are handed out as they are: a broker does not refuse them either (it numbers the records anew).
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    rest: &'a [u8],
+    index: u32,
+    count: u32,
+}
+
+impl<'a> Records<'a> {
+    #[must_use]
+    pub fn new(bytes: &'a [u8], record_count: i32) -> Self {
+        Self {
+            rest: bytes,
+            index: 0,
+            count: u32::try_from(record_count).unwrap_or(0),
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, flaw: Flaw) -> BatchError {
+        let index = self.index;
+        self.rest = &[];
+        self.index = self.count;
+        BatchError::Malformed(format!("record {index}: {}", flaw.0))
+    }
+
+    #[cold]
+    fn left_over(&mut self) -> BatchError {
+        let left = std::mem::take(&mut self.rest).len();
+        BatchError::Malformed(format!("{left} bytes follow the last of {} records", self.count))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, BatchError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.index == self.count {
+            return if self.rest.is_empty() {
+                None
+            } else {
+                Some(Err(self.left_over()))
+            };
+        }
+        match record(self.rest) {
+            Ok((record, rest)) => {
+                self.rest = rest;
+                self.index += 1;
+                Some(Ok(record))
+            }
+            Err(flaw) => Some(Err(self.fail(flaw))),
+        }
+    }
+}
+
+/// What is wrong with a record. A broker answers INVALID_RECORD for each.
+struct Flaw(&'static str);
+
+const TRUNCATED: Flaw = Flaw("it ends too early");
+
+#[inline]
+fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Flaw> {
+    let (length, bytes) = varint(bytes)?;
+    let length = usize::try_from(length).map_err(|_| Flaw("its length is negative"))?;
+    let (body, rest) = bytes
+        .split_at_checked(length)
+        .ok_or(Flaw("its length is past the end of the batch"))?;
+    // Attributes: unused, and a broker does not look.
+    let (_, body) = body.split_first().ok_or(TRUNCATED)?;
+    let (timestamp_delta_ms, body) = varlong(body)?;
+    let (offset_delta, body) = varint(body)?;
+    let (key, body) = nullable(body)?;
+    let (value, body) = nullable(body)?;
+    let (count, body) = varint(body)?;
+    if count == 0 {
+        if !body.is_empty() {
+            return Err(Flaw("bytes are left over in it"));
+        }
+    } else {
+        check_headers(count, body)?;
+    }
+    let headers = Headers {
+        count: count as u32,
+        bytes: body,
+    };
+    Ok((
+        Record {
+            offset_delta,
+            timestamp_delta_ms,
+            key,
+            value,
+            headers,
+        },
+        rest,
+    ))
+}
+
+fn check_headers(count: i32, mut bytes: &[u8]) -> Result<(), Flaw> {
+    // A header takes two bytes at least.
+    let count = u32::try_from(count).map_err(|_| Flaw("its header count is negative"))?;
+    if count as usize > bytes.len() / 2 {
+        return Err(Flaw("its header count is more than its bytes can hold"));
+    }
+    for _ in 0..count {
+        (_, bytes) = header(bytes)?;
+    }
+    if bytes.is_empty() {
+        Ok(())
+    } else {
+        Err(Flaw("bytes are left over in it"))
+    }
+}
+
+#[inline]
+fn header(bytes: &[u8]) -> Result<(Header<'_>, &[u8]), Flaw> {
+    let (key, bytes) = nullable(bytes)?;
+    let key = key.ok_or(Flaw("a header's key is null"))?;
+    let (value, bytes) = nullable(bytes)?;
+    Ok((Header { key, value }, bytes))
+}
+
+/// Length as VARINT, then bytes; −1 is null. Java takes every negative length for null, other clients do not:
+/// only −1 means the same to all of them, so the others are refused.
+#[inline]
+fn nullable(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Flaw> {
+    let (length, bytes) = varint(bytes)?;
+    match usize::try_from(length) {
+        Ok(length) => match bytes.split_at_checked(length) {
+            Some((taken, rest)) => Ok((Some(taken), rest)),
+            None => Err(Flaw("a length in it is past its end")),
+        },
+        Err(_) if length == -1 => Ok((None, bytes)),
+        Err(_) => Err(Flaw("a length in it is negative")),
+    }
+}
+
+#[inline]
+fn varint(bytes: &[u8]) -> Result<(i32, &[u8]), Flaw> {
+    let (raw, rest) = match *bytes {
+        [a @ 0..0x80, ref rest @ ..] => (u32::from(a), rest),
+        [a, b @ 0..0x80, ref rest @ ..] => (u32::from(a & 0x7f) | (u32::from(b) << 7), rest),
+        _ => {
+            let (raw, rest) = varint_long(bytes, 5)?;
+            (
+                u32::try_from(raw).map_err(|_| Flaw("a varint in it has more than 32 bits"))?,
+                rest,
+            )
+        }
+    };
+    Ok((((raw >> 1) as i32) ^ -((raw & 1) as i32), rest))
+}
+
+#[inline]
+fn varlong(bytes: &[u8]) -> Result<(i64, &[u8]), Flaw> {
+    let (raw, rest) = match *bytes {
+        [a @ 0..0x80, ref rest @ ..] => (u64::from(a), rest),
+        [a, b @ 0..0x80, ref rest @ ..] => (u64::from(a & 0x7f) | (u64::from(b) << 7), rest),
+        _ => varint_long(bytes, 10)?,
+    };
+    Ok((((raw >> 1) as i64) ^ -((raw & 1) as i64), rest))
+}
+
+#[inline(never)]
+fn varint_long(bytes: &[u8], length_max: usize) -> Result<(u64, &[u8]), Flaw> {
+    let mut value = 0u64;
+    let mut shift = 0u32;
+    for (index, byte) in bytes.iter().take(length_max).enumerate() {
+        // The tenth byte of a 64-bit varint may carry one bit only.
+        if index == 9 && *byte > 1 {
+            break;
+        }
+        value |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Ok((value, bytes.get(index + 1..).unwrap_or_default()));
+        }
+        shift += 7;
+    }
+    Err(if bytes.len() < length_max {
+        TRUNCATED
+    } else {
+        Flaw("a varint in it is too long")
+    })
+}
