@@ -1,0 +1,208 @@
+//! The client programs of `tests/real/`, and kcat.
+
+use super::places::{project, real, scratch};
+use super::process::{Ran, run};
+use super::records::{Consumed, Outcome, Record, file_text};
+use serde_json::Value;
+use std::fs;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Client {
+    /// Apache Kafka's own Java client.
+    Java,
+    /// confluent-kafka-python: librdkafka.
+    Python,
+}
+
+/// How records are handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// As many in a batch as fit.
+    Together,
+    /// One batch a record.
+    Apart,
+    /// Together, in a transaction that is committed.
+    Commit,
+    /// Together, in a transaction that is aborted.
+    Abort,
+}
+
+impl How {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Together => "together",
+            Self::Apart => "apart",
+            Self::Commit => "commit",
+            Self::Abort => "abort",
+        }
+    }
+}
+
+impl Client {
+    /// Sends `records` and returns what the producer was told of each, in their order.
+    pub fn produce(self, bootstrap: &str, records: &[Record], how: How, settings: &[&str]) -> Vec<Outcome> {
+        let lines = self.produce_lines(bootstrap, records, how, settings);
+        lines.iter().take(records.len()).map(Outcome::read).collect()
+    }
+
+    /// The same, as the program printed it: a transaction's end has a line of its own.
+    pub fn produce_lines(
+        self,
+        bootstrap: &str,
+        records: &[Record],
+        how: How,
+        settings: &[&str],
+    ) -> Vec<Value> {
+        let folder = scratch();
+        let file = folder.path().join("records");
+        fs::write(&file, file_text(records)).unwrap();
+        let (program, file) = (
+            self.program("Produce", "produce.py"),
+            file.to_str().unwrap().to_owned(),
+        );
+        let lines = run(&[
+            program,
+            vec![file, how.word().to_owned()],
+            configuration(bootstrap, settings),
+        ]
+        .concat())
+        .json_lines();
+        assert!(lines.len() >= records.len(), "{lines:#?}");
+        lines
+    }
+
+    /// Reads `topics` from their beginning, `count` records and whatever comes within a second after.
+    pub fn consume(self, bootstrap: &str, topics: &[&str], count: usize, settings: &[&str]) -> Vec<Consumed> {
+        let program = self.program("Consume", "consume.py");
+        let arguments = vec![topics.join(","), count.to_string()];
+        let lines = run(&[program, arguments, configuration(bootstrap, settings)].concat()).json_lines();
+        let mut records: Vec<Consumed> = lines.iter().map(Consumed::read).collect();
+        records.sort();
+        records
+    }
+
+    fn program(self, class: &str, script: &str) -> Vec<String> {
+        match self {
+            Self::Java => java(class),
+            Self::Python => python(script),
+        }
+    }
+}
+
+fn configuration(bootstrap: &str, settings: &[&str]) -> Vec<String> {
+    let mut all = vec![format!("bootstrap.servers={bootstrap}")];
+    all.extend(settings.iter().map(|&setting| setting.to_owned()));
+    all
+}
+
+/// The command line of a class of `tests/real/java`.
+pub fn java(class: &str) -> Vec<String> {
+    let real = real();
+    // The client is short-lived: the first compiler tier is all it needs.
+    vec![
+        "java".to_owned(),
+        "-Xmx256m".to_owned(),
+        "-XX:+UseSerialGC".to_owned(),
+        "-XX:TieredStopAtLevel=1".to_owned(),
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned(),
+        "-cp".to_owned(),
+        format!("{0}/classes:{0}/clients/*", real.display()),
+        class.to_owned(),
+    ]
+}
+
+/// The command line of a script of `tests/real/python`.
+pub fn python(script: &str) -> Vec<String> {
+    let real = real();
+    vec![
+        "env".to_owned(),
+        format!("PYTHONPATH={}", real.join("messages").display()),
+        real.join("venv/bin/python").to_str().unwrap().to_owned(),
+        project("tests/real/python")
+            .join(script)
+            .to_str()
+            .unwrap()
+            .to_owned(),
+    ]
+}
+
+/// Runs commands of `Administer`; one JSON line each.
+pub fn administer(bootstrap: &str, commands: &[&str], settings: &[&str]) -> Vec<Value> {
+    run(&[
+        java("Administer"),
+        vec![commands.join(",")],
+        configuration(bootstrap, settings),
+    ]
+    .concat())
+    .json_lines()
+}
+
+/// Creates `topics` of `partitions` each.
+pub fn create_topics(bootstrap: &str, topics: &[&str], partitions: i32) {
+    let commands: Vec<String> = topics
+        .iter()
+        .map(|topic| format!("create:{topic}:{partitions}"))
+        .collect();
+    administer(
+        bootstrap,
+        &commands.iter().map(String::as_str).collect::<Vec<_>>(),
+        &[],
+    );
+}
+
+/// Sends `lines` (`key:value`) with kcat to partition 0, all with one header.
+pub fn kcat_produce(bootstrap: &str, topic: &str, lines: &[&str], settings: &[&str]) -> Ran {
+    let folder = scratch();
+    let file = folder.path().join("lines");
+    fs::write(
+        &file,
+        lines.iter().map(|line| format!("{line}\n")).collect::<String>(),
+    )
+    .unwrap();
+    let mut command: Vec<String> = [
+        "kcat",
+        "-P",
+        "-b",
+        bootstrap,
+        "-t",
+        topic,
+        "-p",
+        "0",
+        "-K:",
+        "-H",
+        "from=kcat",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for setting in settings {
+        command.extend(["-X".to_owned(), (*setting).to_owned()]);
+    }
+    command.extend(["-l".to_owned(), file.to_str().unwrap().to_owned()]);
+    run(&command)
+}
+
+/// Reads partition 0 with kcat to its end: `offset key value headers`, one line a record.
+pub fn kcat_consume(bootstrap: &str, topic: &str, settings: &[&str]) -> Ran {
+    let mut command: Vec<String> = [
+        "kcat",
+        "-C",
+        "-q",
+        "-e",
+        "-b",
+        bootstrap,
+        "-t",
+        topic,
+        "-p",
+        "0",
+        "-o",
+        "beginning",
+        "-f",
+        "%o %k %s %h\n",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for setting in settings {
+        command.extend(["-X".to_owned(), (*setting).to_owned()]);
+    }
+    run(&command)
+}

@@ -1,0 +1,18 @@
+//! What the tests with a real Kafka share: a broker, a gateway, client programs, and records to send.
+//! Everything listens on a loopback address, waits a bounded time, and ends with the test process.
+#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests are threads and processes, with no runtime to block"
+)]
+
+pub mod clients;
+pub mod gateway;
+pub mod http;
+pub mod kafka;
+pub mod payloads;
+pub mod places;
+pub mod process;
+pub mod records;
+pub mod relay;
+pub mod tls;

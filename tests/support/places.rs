@@ -1,0 +1,54 @@
+//! Where things are: what `tests/run` fetched, and free ports.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+/// What `tests/run` fetched and compiled: `kafka/`, `clients/`, `classes/`, `venv/`, `messages/`.
+pub fn real() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let real = std::env::var_os("PORTCULLIS_REAL").map_or_else(|| root.join("target/real"), PathBuf::from);
+    assert!(
+        real.join("kafka/.fetched").exists(),
+        "no Apache Kafka in {}: run `bash tests/run --fetch` once",
+        real.display()
+    );
+    real
+}
+
+/// A file of the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A folder under `target/tmp`, gone when it is dropped.
+pub fn scratch() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+pub fn free_port(host: &str) -> u16 {
+    free_ports(host, 1)
+}
+
+/// The first of `count` ports in a row that nobody listens on. Below the ephemeral range, so that no client's own
+/// socket takes one in between; each caller gets another stretch, and each process starts elsewhere.
+pub fn free_ports(host: &str, count: u16) -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let _ = NEXT.compare_exchange(
+        0,
+        std::process::id().wrapping_mul(37),
+        Ordering::SeqCst,
+        Ordering::SeqCst,
+    );
+    for _ in 0..500 {
+        let first = 10_000 + (NEXT.fetch_add(u32::from(count), Ordering::SeqCst) % 22_000) as u16;
+        let held: Vec<_> = (first..first + count)
+            .map(|port| TcpListener::bind((host, port)))
+            .collect();
+        if held.iter().all(Result::is_ok) {
+            return first;
+        }
+    }
+    panic!("no {count} free ports in a row on {host}");
+}
