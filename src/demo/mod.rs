@@ -2,4 +2,4 @@
 
 pub mod broker;
 
-pub use broker::{BrokerOptions, EmbeddedBroker};
+pub use broker::{BrokerOptions, EmbeddedBroker, Faults, RequestSeen, ResponseFault};
