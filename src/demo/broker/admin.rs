@@ -27,11 +27,20 @@ const RESOURCE_TOPIC: i8 = 2;
 const RESOURCE_BROKER: i8 = 4;
 
 pub fn create_topics(shared: &Shared, request: &CreateTopicsRequest, version: i16) -> CreateTopicsResponse {
-    let results = request.topics.iter().map(|topic| create(shared, topic, request.validate_only, version)).collect();
+    let results = request
+        .topics
+        .iter()
+        .map(|topic| create(shared, topic, request.validate_only, version))
+        .collect();
     CreateTopicsResponse::default().with_topics(results)
 }
 
-fn create(shared: &Shared, wanted: &CreatableTopic, validate_only: bool, version: i16) -> CreatableTopicResult {
+fn create(
+    shared: &Shared,
+    wanted: &CreatableTopic,
+    validate_only: bool,
+    version: i16,
+) -> CreatableTopicResult {
     let result = CreatableTopicResult::default().with_name(wanted.name.clone());
     let failed = |error: ResponseError, why: &str| {
         CreatableTopicResult::default()
@@ -60,7 +69,10 @@ fn create(shared: &Shared, wanted: &CreatableTopic, validate_only: bool, version
     };
     let topic = match outcome {
         Err(ResponseError::TopicAlreadyExists) => {
-            return failed(ResponseError::TopicAlreadyExists, &format!("Topic '{}' already exists.", wanted.name.0));
+            return failed(
+                ResponseError::TopicAlreadyExists,
+                &format!("Topic '{}' already exists.", wanted.name.0),
+            );
         }
         Err(error) => return failed(error, &error.to_string()),
         Ok(topic) => topic,
@@ -78,7 +90,10 @@ fn create(shared: &Shared, wanted: &CreatableTopic, validate_only: bool, version
                 })
                 .collect()
         });
-        result.with_num_partitions(partitions).with_replication_factor(1).with_configs(Some(described))
+        result
+            .with_num_partitions(partitions)
+            .with_replication_factor(1)
+            .with_configs(Some(described))
     } else {
         result
     };
@@ -95,7 +110,11 @@ pub fn delete_topics(shared: &Shared, request: &DeleteTopicsRequest, version: i1
             Some(name) => topics.get(name),
             None => topics.get_by_id(id),
         };
-        let missing = if name.is_some() { ResponseError::UnknownTopicOrPartition } else { ResponseError::UnknownTopicId };
+        let missing = if name.is_some() {
+            ResponseError::UnknownTopicOrPartition
+        } else {
+            ResponseError::UnknownTopicId
+        };
         let Some(found) = known.map(|topic| topic.name.clone()) else {
             return DeletableTopicResult::default()
                 .with_name(name)
@@ -105,12 +124,24 @@ pub fn delete_topics(shared: &Shared, request: &DeleteTopicsRequest, version: i1
         let id = topics.delete(&found).map_or(id, |topic| topic.id);
         let result = DeletableTopicResult::default()
             .with_name(Some(TopicName(StrBytes::from_string(found.to_string()))));
-        if version >= 6 { result.with_topic_id(id) } else { result }
+        if version >= 6 {
+            result.with_topic_id(id)
+        } else {
+            result
+        }
     };
     let responses = if version >= 6 {
-        request.topics.iter().map(|topic| delete(topic.name.clone(), topic.topic_id)).collect()
+        request
+            .topics
+            .iter()
+            .map(|topic| delete(topic.name.clone(), topic.topic_id))
+            .collect()
     } else {
-        request.topic_names.iter().map(|name| delete(Some(name.clone()), Uuid::nil())).collect()
+        request
+            .topic_names
+            .iter()
+            .map(|name| delete(Some(name.clone()), Uuid::nil()))
+            .collect()
     };
     // Fetches that wait on a deleted topic are told so.
     shared.appends.send_modify(|appends| *appends += 1);
@@ -118,7 +149,11 @@ pub fn delete_topics(shared: &Shared, request: &DeleteTopicsRequest, version: i1
 }
 
 pub fn describe_configs(shared: &Shared, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
-    let results = request.resources.iter().map(|resource| describe_resource(shared, resource)).collect();
+    let results = request
+        .resources
+        .iter()
+        .map(|resource| describe_resource(shared, resource))
+        .collect();
     DescribeConfigsResponse::default().with_results(results)
 }
 
@@ -127,7 +162,9 @@ fn describe_resource(shared: &Shared, resource: &DescribeConfigsResource) -> Des
         .with_resource_type(resource.resource_type)
         .with_resource_name(resource.resource_name.clone());
     let configs = match resource.resource_type {
-        RESOURCE_TOPIC => lock(&shared.topics).get(&resource.resource_name).map(|topic| topic_configs(shared, topic)),
+        RESOURCE_TOPIC => lock(&shared.topics)
+            .get(&resource.resource_name)
+            .map(|topic| topic_configs(shared, topic)),
         RESOURCE_BROKER => Some(broker_configs(shared)),
         _ => return result.with_error_code(ResponseError::InvalidRequest.code()),
     };
@@ -137,7 +174,10 @@ fn describe_resource(shared: &Shared, resource: &DescribeConfigsResource) -> Des
     let wanted = configs
         .into_iter()
         .filter(|(name, _, _)| {
-            resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| key.as_str() == name.as_str()))
+            resource
+                .configuration_keys
+                .as_ref()
+                .is_none_or(|keys| keys.iter().any(|key| key.as_str() == name.as_str()))
         })
         .map(|(name, value, source)| {
             DescribeConfigsResourceResult::default()
@@ -158,7 +198,10 @@ fn topic_configs(shared: &Shared, topic: &Topic) -> Vec<(String, String, i8)> {
         ("message.timestamp.type", "CreateTime".to_owned()),
         ("min.insync.replicas", "1".to_owned()),
     ];
-    let own = topic.configs.iter().map(|(name, value)| (name.clone(), value.clone(), SOURCE_TOPIC));
+    let own = topic
+        .configs
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone(), SOURCE_TOPIC));
     let defaults = defaults
         .into_iter()
         .filter(|(name, _)| !topic.configs.contains_key(*name))
@@ -170,9 +213,18 @@ fn broker_configs(shared: &Shared) -> Vec<(String, String, i8)> {
     [
         ("node.id", shared.options.node_id.to_string()),
         ("num.partitions", shared.options.partitions.to_string()),
-        ("auto.create.topics.enable", shared.options.auto_create_topics.to_string()),
+        (
+            "auto.create.topics.enable",
+            shared.options.auto_create_topics.to_string(),
+        ),
         ("message.max.bytes", shared.options.message_bytes_max.to_string()),
-        ("advertised.listeners", format!("PLAINTEXT://{}:{}", shared.advertised.host, shared.advertised.port)),
+        (
+            "advertised.listeners",
+            format!(
+                "PLAINTEXT://{}:{}",
+                shared.advertised.host, shared.advertised.port
+            ),
+        ),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value, SOURCE_STATIC_BROKER))

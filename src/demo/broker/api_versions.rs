@@ -30,7 +30,9 @@ const SPOKEN: [(ApiKey, i16, i16); 21] = [
 ];
 
 pub fn is_spoken(api_key: i16, version: i16) -> bool {
-    SPOKEN.iter().any(|(key, min, max)| key.0 == api_key && (*min..=*max).contains(&version))
+    SPOKEN
+        .iter()
+        .any(|(key, min, max)| key.0 == api_key && (*min..=*max).contains(&version))
 }
 
 pub fn list() -> ApiVersionsResponse {
@@ -40,10 +42,19 @@ pub fn list() -> ApiVersionsResponse {
 /// The answer to a version of ApiVersions that is not spoken, to be written in version 0: its own range, by which
 /// the client asks again (KIP-511).
 pub fn unsupported() -> ApiVersionsResponse {
-    let own = SPOKEN.iter().filter(|(key, _, _)| *key == ApiKey::API_VERSIONS).map(entry).collect();
-    ApiVersionsResponse::default().with_error_code(ResponseError::UnsupportedVersion.code()).with_api_keys(own)
+    let own = SPOKEN
+        .iter()
+        .filter(|(key, _, _)| *key == ApiKey::API_VERSIONS)
+        .map(entry)
+        .collect();
+    ApiVersionsResponse::default()
+        .with_error_code(ResponseError::UnsupportedVersion.code())
+        .with_api_keys(own)
 }
 
 fn entry((key, min, max): &(ApiKey, i16, i16)) -> ApiVersion {
-    ApiVersion::default().with_api_key(key.0).with_min_version(*min).with_max_version(*max)
+    ApiVersion::default()
+        .with_api_key(key.0)
+        .with_min_version(*min)
+        .with_max_version(*max)
 }

@@ -48,14 +48,19 @@ async fn converse(stream: &mut TcpStream, peer: SocketAddr, shared: &Arc<Shared>
                 return End::Closed;
             }
         };
-        let Some(seen) = read_head(connection, frame.clone()) else { return End::Closed };
+        let Some(seen) = read_head(connection, frame.clone()) else {
+            return End::Closed;
+        };
         let fault = shared.faults.take(seen.api_key);
         lock(&shared.requests_seen).push(seen.clone());
         if fault == Some(ResponseFault::ResetUnhandled) {
             return End::Reset;
         }
-        let client = Client { host: peer.ip().to_string() };
-        let response = match dispatch::handle(shared, &client, seen.api_key.0, seen.api_version, frame).await {
+        let client = Client {
+            host: peer.ip().to_string(),
+        };
+        let response = match dispatch::handle(shared, &client, seen.api_key.0, seen.api_version, frame).await
+        {
             Outcome::Respond(response) => response,
             Outcome::Silent => continue,
             Outcome::Close(why) => {
@@ -76,7 +81,13 @@ fn read_head(connection: u64, frame: Bytes) -> Option<RequestSeen> {
     let api_key = ApiKey(reader.i16().ok()?);
     let api_version = reader.i16().ok()?;
     let correlation_id = reader.i32().ok()?;
-    Some(RequestSeen { connection, api_key, api_version, correlation_id, frame })
+    Some(RequestSeen {
+        connection,
+        api_key,
+        api_version,
+        correlation_id,
+        frame,
+    })
 }
 
 /// A frame without its length; `None` at the end of the stream. Memory grows with what has arrived, not with what

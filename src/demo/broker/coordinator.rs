@@ -5,13 +5,15 @@ use super::group_offsets::CommittedOffsets;
 use super::shared::{Shared, lock};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
-use kafka_protocol::messages::describe_groups_response::{DescribeGroupsResponse, DescribedGroup, DescribedGroupMember};
+use kafka_protocol::messages::describe_groups_response::{
+    DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
+};
 use kafka_protocol::messages::join_group_response::{JoinGroupResponse, JoinGroupResponseMember};
 use kafka_protocol::messages::leave_group_response::{LeaveGroupResponse, MemberResponse};
 use kafka_protocol::messages::list_groups_response::{ListGroupsResponse, ListedGroup};
 use kafka_protocol::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, SyncGroupRequest, SyncGroupResponse,
+    DeleteGroupsRequest, DescribeGroupsRequest, GroupId, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
@@ -84,7 +86,11 @@ pub async fn join(
         return failed(ResponseError::InvalidSessionTimeout, request.member_id);
     }
     let asked_as = request.member_id.clone();
-    let rebalance_ms = if version >= 1 { request.rebalance_timeout_ms } else { request.session_timeout_ms };
+    let rebalance_ms = if version >= 1 {
+        request.rebalance_timeout_ms
+    } else {
+        request.session_timeout_ms
+    };
     let join = Join {
         member_id: request.member_id,
         instance_id: request.group_instance_id,
@@ -93,7 +99,11 @@ pub async fn join(
         session_timeout: millis(request.session_timeout_ms),
         rebalance_timeout: millis(rebalance_ms),
         protocol_type: request.protocol_type,
-        protocols: request.protocols.into_iter().map(|protocol| (protocol.name, protocol.metadata)).collect(),
+        protocols: request
+            .protocols
+            .into_iter()
+            .map(|protocol| (protocol.name, protocol.metadata))
+            .collect(),
         member_id_required: version >= 4,
     };
     let (answer, answered) = oneshot::channel();
@@ -111,8 +121,14 @@ pub async fn join(
         .members
         .into_iter()
         .map(|(id, instance_id, metadata)| {
-            let member = JoinGroupResponseMember::default().with_member_id(id).with_metadata(metadata);
-            if version >= 5 { member.with_group_instance_id(instance_id) } else { member }
+            let member = JoinGroupResponseMember::default()
+                .with_member_id(id)
+                .with_metadata(metadata);
+            if version >= 5 {
+                member.with_group_instance_id(instance_id)
+            } else {
+                member
+            }
         })
         .collect();
     let response = JoinGroupResponse::default()
@@ -121,7 +137,11 @@ pub async fn join(
         .with_leader(joined.leader)
         .with_member_id(joined.member_id)
         .with_members(members);
-    if version >= 7 { response.with_protocol_type(Some(protocol_type)) } else { response }
+    if version >= 7 {
+        response.with_protocol_type(Some(protocol_type))
+    } else {
+        response
+    }
 }
 
 pub async fn sync(shared: &Shared, request: SyncGroupRequest, version: i16) -> SyncGroupResponse {
@@ -132,14 +152,29 @@ pub async fn sync(shared: &Shared, request: SyncGroupRequest, version: i16) -> S
         let Some(Coordinated { group, .. }) = groups.get_mut(&request.group_id) else {
             return failed(ResponseError::UnknownMemberId);
         };
-        let differs = |wanted: &Option<StrBytes>, is: &StrBytes| wanted.as_ref().is_some_and(|wanted| wanted != is);
-        if differs(&request.protocol_type, &group.protocol_type) || differs(&request.protocol_name, &group.protocol) {
+        let differs =
+            |wanted: &Option<StrBytes>, is: &StrBytes| wanted.as_ref().is_some_and(|wanted| wanted != is);
+        if differs(&request.protocol_type, &group.protocol_type)
+            || differs(&request.protocol_name, &group.protocol)
+        {
             return failed(ResponseError::InconsistentGroupProtocol);
         }
-        let identity = Identity { member_id: &request.member_id, instance_id: request.group_instance_id.as_ref() };
-        let assignments =
-            request.assignments.into_iter().map(|given| (given.member_id, given.assignment)).collect();
-        group.sync(&identity, request.generation_id, assignments, answer, Instant::now());
+        let identity = Identity {
+            member_id: &request.member_id,
+            instance_id: request.group_instance_id.as_ref(),
+        };
+        let assignments = request
+            .assignments
+            .into_iter()
+            .map(|given| (given.member_id, given.assignment))
+            .collect();
+        group.sync(
+            &identity,
+            request.generation_id,
+            assignments,
+            answer,
+            Instant::now(),
+        );
         (group.protocol_type.clone(), group.protocol.clone())
     };
     match answered.await.unwrap_or(Err(ResponseError::UnknownMemberId)) {
@@ -147,7 +182,9 @@ pub async fn sync(shared: &Shared, request: SyncGroupRequest, version: i16) -> S
         Ok(assignment) => {
             let response = SyncGroupResponse::default().with_assignment(assignment);
             if version >= 5 {
-                response.with_protocol_type(Some(protocol_type)).with_protocol_name(Some(protocol))
+                response
+                    .with_protocol_type(Some(protocol_type))
+                    .with_protocol_name(Some(protocol))
             } else {
                 response
             }
@@ -156,9 +193,14 @@ pub async fn sync(shared: &Shared, request: SyncGroupRequest, version: i16) -> S
 }
 
 pub fn heartbeat(shared: &Shared, request: &HeartbeatRequest) -> HeartbeatResponse {
-    let identity = Identity { member_id: &request.member_id, instance_id: request.group_instance_id.as_ref() };
+    let identity = Identity {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_ref(),
+    };
     let outcome = match lock(&shared.groups).get_mut(&request.group_id) {
-        Some(coordinated) => coordinated.group.heartbeat(&identity, request.generation_id, Instant::now()),
+        Some(coordinated) => coordinated
+            .group
+            .heartbeat(&identity, request.generation_id, Instant::now()),
         None => Err(ResponseError::UnknownMemberId),
     };
     HeartbeatResponse::default().with_error_code(code(outcome))
@@ -171,7 +213,10 @@ pub fn leave(shared: &Shared, request: &LeaveGroupRequest, version: i16) -> Leav
         None => Err(ResponseError::UnknownMemberId),
     };
     if version < 3 {
-        let outcome = leave(&Identity { member_id: &request.member_id, instance_id: None });
+        let outcome = leave(&Identity {
+            member_id: &request.member_id,
+            instance_id: None,
+        });
         return LeaveGroupResponse::default().with_error_code(code(outcome));
     }
     let members = request
@@ -179,7 +224,10 @@ pub fn leave(shared: &Shared, request: &LeaveGroupRequest, version: i16) -> Leav
         .iter()
         .map(|member| {
             let instance_id = member.group_instance_id.as_ref();
-            let outcome = leave(&Identity { member_id: &member.member_id, instance_id });
+            let outcome = leave(&Identity {
+                member_id: &member.member_id,
+                instance_id,
+            });
             MemberResponse::default()
                 .with_member_id(member.member_id.clone())
                 .with_group_instance_id(member.group_instance_id.clone())
@@ -192,7 +240,10 @@ pub fn leave(shared: &Shared, request: &LeaveGroupRequest, version: i16) -> Leav
 pub fn list(shared: &Shared, request: &ListGroupsRequest, version: i16) -> ListGroupsResponse {
     const TYPE: &str = "classic";
     let fits = |filter: &[StrBytes], is: &str| {
-        filter.is_empty() || filter.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(is))
+        filter.is_empty()
+            || filter
+                .iter()
+                .any(|wanted| wanted.as_str().eq_ignore_ascii_case(is))
     };
     let groups = lock(&shared.groups);
     let listed = groups
@@ -219,7 +270,11 @@ pub fn list(shared: &Shared, request: &ListGroupsRequest, version: i16) -> ListG
 
 pub fn describe(shared: &Shared, request: &DescribeGroupsRequest, version: i16) -> DescribeGroupsResponse {
     let groups = lock(&shared.groups);
-    let described = request.groups.iter().map(|id| describe_group(id, groups.get(id), version)).collect();
+    let described = request
+        .groups
+        .iter()
+        .map(|id| describe_group(id, groups.get(id), version))
+        .collect();
     DescribeGroupsResponse::default().with_groups(described)
 }
 
@@ -262,7 +317,11 @@ fn describe_group(id: &GroupId, coordinated: Option<&Coordinated>, version: i16)
     described
         .with_group_state(StrBytes::from_static_str(group.state.name()))
         .with_protocol_type(group.protocol_type.clone())
-        .with_protocol_data(if stable { group.protocol.clone() } else { StrBytes::new() })
+        .with_protocol_data(if stable {
+            group.protocol.clone()
+        } else {
+            StrBytes::new()
+        })
         .with_members(members)
 }
 
@@ -280,7 +339,9 @@ pub fn delete(shared: &Shared, request: &DeleteGroupsRequest) -> DeleteGroupsRes
                     Ok(())
                 }
             };
-            DeletableGroupResult::default().with_group_id(id.clone()).with_error_code(code(outcome))
+            DeletableGroupResult::default()
+                .with_group_id(id.clone())
+                .with_error_code(code(outcome))
         })
         .collect();
     DeleteGroupsResponse::default().with_results(results)

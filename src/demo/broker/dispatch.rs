@@ -5,11 +5,12 @@ use super::{admin, api_versions, coordinator, fetch, group_offsets, list_offsets
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
-    InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, RequestHeader, ResponseHeader, SyncGroupRequest,
+    ApiKey, ApiVersionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, InitProducerIdResponse,
+    JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, RequestHeader,
+    ResponseHeader, SyncGroupRequest,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
@@ -46,11 +47,22 @@ fn respond(api: ApiKey, version: i16, correlation_id: i32, response: &impl Encod
 }
 
 /// Answers one request. `frame` is header and body; key and version are what its first bytes say.
-pub async fn handle(shared: &Shared, client: &Client, api_key: i16, version: i16, mut frame: Bytes) -> Outcome {
-    let Ok(api) = ApiKey::try_from(api_key) else { return Outcome::Close("unknown API") };
+pub async fn handle(
+    shared: &Shared,
+    client: &Client,
+    api_key: i16,
+    version: i16,
+    mut frame: Bytes,
+) -> Outcome {
+    let Ok(api) = ApiKey::try_from(api_key) else {
+        return Outcome::Close("unknown API");
+    };
     if !api_versions::is_spoken(api_key, version) {
         if api == ApiKey::ApiVersions {
-            let correlation_id = frame.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_be_bytes);
+            let correlation_id = frame
+                .get(4..8)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map_or(0, i32::from_be_bytes);
             return respond(api, 0, correlation_id, &api_versions::unsupported());
         }
         return Outcome::Close("an API or a version that is not spoken");
@@ -90,14 +102,28 @@ async fn answer(
             Err(why) => Outcome::Close(why),
         },
         ApiKey::Fetch => respond!(fetch::handle(shared, &request!(FetchRequest), version).await),
-        ApiKey::ListOffsets => respond!(list_offsets::handle(shared, &request!(ListOffsetsRequest), version)),
+        ApiKey::ListOffsets => respond!(list_offsets::handle(
+            shared,
+            &request!(ListOffsetsRequest),
+            version
+        )),
         ApiKey::OffsetForLeaderEpoch => {
-            respond!(list_offsets::for_leader_epoch(shared, &request!(OffsetForLeaderEpochRequest)))
+            respond!(list_offsets::for_leader_epoch(
+                shared,
+                &request!(OffsetForLeaderEpochRequest)
+            ))
         }
         ApiKey::Metadata => respond!(metadata::handle(shared, &request!(MetadataRequest), version)),
-        ApiKey::DescribeCluster => respond!(metadata::describe_cluster(shared, &request!(DescribeClusterRequest))),
+        ApiKey::DescribeCluster => respond!(metadata::describe_cluster(
+            shared,
+            &request!(DescribeClusterRequest)
+        )),
         ApiKey::FindCoordinator => {
-            respond!(metadata::find_coordinator(shared, &request!(FindCoordinatorRequest), version))
+            respond!(metadata::find_coordinator(
+                shared,
+                &request!(FindCoordinatorRequest),
+                version
+            ))
         }
         ApiKey::ApiVersions => {
             let _ = request!(ApiVersionsRequest);
@@ -113,13 +139,31 @@ async fn answer(
         ApiKey::Heartbeat => respond!(coordinator::heartbeat(shared, &request!(HeartbeatRequest))),
         ApiKey::LeaveGroup => respond!(coordinator::leave(shared, &request!(LeaveGroupRequest), version)),
         ApiKey::ListGroups => respond!(coordinator::list(shared, &request!(ListGroupsRequest), version)),
-        ApiKey::DescribeGroups => respond!(coordinator::describe(shared, &request!(DescribeGroupsRequest), version)),
+        ApiKey::DescribeGroups => respond!(coordinator::describe(
+            shared,
+            &request!(DescribeGroupsRequest),
+            version
+        )),
         ApiKey::DeleteGroups => respond!(coordinator::delete(shared, &request!(DeleteGroupsRequest))),
         ApiKey::OffsetCommit => respond!(group_offsets::commit(shared, &request!(OffsetCommitRequest))),
-        ApiKey::OffsetFetch => respond!(group_offsets::fetch(shared, &request!(OffsetFetchRequest), version)),
-        ApiKey::CreateTopics => respond!(admin::create_topics(shared, &request!(CreateTopicsRequest), version)),
-        ApiKey::DeleteTopics => respond!(admin::delete_topics(shared, &request!(DeleteTopicsRequest), version)),
-        ApiKey::DescribeConfigs => respond!(admin::describe_configs(shared, &request!(DescribeConfigsRequest))),
+        ApiKey::OffsetFetch => respond!(group_offsets::fetch(
+            shared,
+            &request!(OffsetFetchRequest),
+            version
+        )),
+        ApiKey::CreateTopics => respond!(admin::create_topics(
+            shared,
+            &request!(CreateTopicsRequest),
+            version
+        )),
+        ApiKey::DeleteTopics => respond!(admin::delete_topics(
+            shared,
+            &request!(DeleteTopicsRequest),
+            version
+        )),
+        ApiKey::DescribeConfigs => {
+            respond!(admin::describe_configs(shared, &request!(DescribeConfigsRequest)))
+        }
         _ => Outcome::Close("an API that is not spoken"),
     }
 }
@@ -132,5 +176,7 @@ fn init_producer_id(shared: &Shared, request: &InitProducerIdRequest) -> InitPro
             .with_producer_id((-1).into())
             .with_producer_epoch(-1);
     }
-    InitProducerIdResponse::default().with_producer_id(shared.new_producer_id().into()).with_producer_epoch(0)
+    InitProducerIdResponse::default()
+        .with_producer_id(shared.new_producer_id().into())
+        .with_producer_epoch(0)
 }

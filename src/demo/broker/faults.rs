@@ -56,7 +56,11 @@ impl Faults {
     /// The next `requests` requests of `api` (of any, when `None`) get `fault`. Rules are looked at in the order
     /// in which they were made; the first that fits is used up by one.
     pub fn on_next(&self, api: Option<ApiKey>, requests: u32, fault: ResponseFault) {
-        lock(&self.rules).push(Rule { api, left: requests, fault });
+        lock(&self.rules).push(Rule {
+            api,
+            left: requests,
+            fault,
+        });
     }
 
     /// The next `partitions` partitions of Produce requests are answered with `error_code` and not appended.
@@ -89,7 +93,9 @@ impl Faults {
 
     pub(super) fn take(&self, api: ApiKey) -> Option<ResponseFault> {
         let mut rules = lock(&self.rules);
-        let index = rules.iter().position(|rule| rule.api.is_none_or(|wanted| wanted == api))?;
+        let index = rules
+            .iter()
+            .position(|rule| rule.api.is_none_or(|wanted| wanted == api))?;
         let rule = rules.get_mut(index)?;
         rule.left = rule.left.saturating_sub(1);
         let fault = rule.fault;

@@ -44,9 +44,13 @@ fn is_ready(shared: &Shared, request: &FetchRequest, version: i16) -> bool {
     let topics = lock(&shared.topics);
     let mut bytes = 0;
     for topic in &request.topics {
-        let Ok(found) = topics.resolve(version >= BY_TOPIC_ID, &topic.topic, topic.topic_id) else { return true };
+        let Ok(found) = topics.resolve(version >= BY_TOPIC_ID, &topic.topic, topic.topic_id) else {
+            return true;
+        };
         for partition in &topic.partitions {
-            let Some(log) = found.partition(partition.partition) else { return true };
+            let Some(log) = found.partition(partition.partition) else {
+                return true;
+            };
             if partition.fetch_offset < log.start_offset() || partition.fetch_offset > log.next_offset() {
                 return true;
             }
@@ -115,7 +119,9 @@ fn read_partition(
     let Some(log) = found.partition(partition.partition) else {
         return failed(data, ResponseError::UnknownTopicOrPartition);
     };
-    let bytes_max = usize::try_from(partition.partition_max_bytes).unwrap_or(0).min(left);
+    let bytes_max = usize::try_from(partition.partition_max_bytes)
+        .unwrap_or(0)
+        .min(left);
     match log.read(partition.fetch_offset, bytes_max, one_at_least) {
         None => failed(data, ResponseError::OffsetOutOfRange),
         Some(records) => data

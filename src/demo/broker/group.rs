@@ -22,9 +22,13 @@ const MEMBERS_MAX: usize = 500;
 pub enum State {
     Empty,
     /// Waits for every member to join again until the deadline.
-    Preparing { deadline: Instant },
+    Preparing {
+        deadline: Instant,
+    },
     /// Waits for the leader's assignment until the deadline.
-    Completing { deadline: Instant },
+    Completing {
+        deadline: Instant,
+    },
     Stable,
 }
 
@@ -89,7 +93,11 @@ pub struct Member {
 
 impl Member {
     fn metadata(&self, protocol: &StrBytes) -> Bytes {
-        self.protocols.iter().find(|(name, _)| name == protocol).map(|(_, metadata)| metadata.clone()).unwrap_or_default()
+        self.protocols
+            .iter()
+            .find(|(name, _)| name == protocol)
+            .map(|(_, metadata)| metadata.clone())
+            .unwrap_or_default()
     }
 
     fn is_silent(&self, now: Instant) -> bool {
@@ -136,7 +144,11 @@ impl Group {
         }
         if join.member_id.is_empty() {
             let new_id = StrBytes::from_string(format!("{}-{}", join.client_id, ulid::Ulid::new()));
-            if let Some(known) = join.instance_id.as_ref().and_then(|instance| self.member_of(instance)) {
+            if let Some(known) = join
+                .instance_id
+                .as_ref()
+                .and_then(|instance| self.member_of(instance))
+            {
                 // A static member is back under a new member id: the old one is fenced.
                 self.fence(&known);
             } else if join.member_id_required && join.instance_id.is_none() {
@@ -165,15 +177,25 @@ impl Group {
         if !known && self.members.len() + self.pending.len() >= MEMBERS_MAX {
             return Err(ResponseError::GroupMaxSizeReached);
         }
-        let mut others = self.members.iter().filter(|(id, _)| **id != join.member_id).map(|(_, member)| member).peekable();
+        let mut others = self
+            .members
+            .iter()
+            .filter(|(id, _)| **id != join.member_id)
+            .map(|(_, member)| member)
+            .peekable();
         if others.peek().is_none() {
-            return if join.protocols.is_empty() { Err(ResponseError::InconsistentGroupProtocol) } else { Ok(()) };
+            return if join.protocols.is_empty() {
+                Err(ResponseError::InconsistentGroupProtocol)
+            } else {
+                Ok(())
+            };
         }
         let others: Vec<&Member> = others.collect();
-        let common = join
-            .protocols
-            .iter()
-            .any(|(name, _)| others.iter().all(|member| member.protocols.iter().any(|(other, _)| other == name)));
+        let common = join.protocols.iter().any(|(name, _)| {
+            others
+                .iter()
+                .all(|member| member.protocols.iter().any(|(other, _)| other == name))
+        });
         if join.protocol_type == self.protocol_type && common {
             Ok(())
         } else {
@@ -185,14 +207,21 @@ impl Group {
     fn take_in(&mut self, join: Join, answer: oneshot::Sender<JoinAnswer>, now: Instant) {
         let id = join.member_id.clone();
         let is_leader = self.leader.as_ref() == Some(&id);
-        let unchanged = self.members.get(&id).is_some_and(|member| member.protocols == join.protocols);
+        let unchanged = self
+            .members
+            .get(&id)
+            .is_some_and(|member| member.protocols == join.protocols);
         // A member that lost our answer is told again; a follower that changed nothing disturbs nobody.
         let told_again = match self.state {
             State::Completing { .. } => unchanged,
             State::Stable => unchanged && !is_leader,
             State::Empty | State::Preparing { .. } => false,
         };
-        let assignment = self.members.remove(&id).map(|member| member.assignment).unwrap_or_default();
+        let assignment = self
+            .members
+            .remove(&id)
+            .map(|member| member.assignment)
+            .unwrap_or_default();
         self.members.insert(
             id.clone(),
             Member {
@@ -236,9 +265,11 @@ impl Group {
             (Err(error), _) => Err(error),
             (_, State::Empty) => Err(ResponseError::UnknownMemberId),
             (_, State::Preparing { .. }) => Err(ResponseError::RebalanceInProgress),
-            (_, State::Stable) => {
-                Ok(self.members.get(identity.member_id).map(|member| member.assignment.clone()).unwrap_or_default())
-            }
+            (_, State::Stable) => Ok(self
+                .members
+                .get(identity.member_id)
+                .map(|member| member.assignment.clone())
+                .unwrap_or_default()),
             (_, State::Completing { .. }) => {
                 if let Some(member) = self.members.get_mut(identity.member_id) {
                     member.syncing = Some(answer);
@@ -264,7 +295,12 @@ impl Group {
         }
     }
 
-    pub fn heartbeat(&mut self, identity: &Identity<'_>, generation: i32, now: Instant) -> Result<(), ResponseError> {
+    pub fn heartbeat(
+        &mut self,
+        identity: &Identity<'_>,
+        generation: i32,
+        now: Instant,
+    ) -> Result<(), ResponseError> {
         self.touch(identity, generation, now)?;
         match self.state {
             State::Preparing { .. } => Err(ResponseError::RebalanceInProgress),
@@ -293,7 +329,12 @@ impl Group {
 
     /// Whether offsets may be committed for this member, or, with a negative generation, by somebody who manages
     /// partitions without the group.
-    pub fn may_commit(&mut self, identity: &Identity<'_>, generation: i32, now: Instant) -> Result<(), ResponseError> {
+    pub fn may_commit(
+        &mut self,
+        identity: &Identity<'_>,
+        generation: i32,
+        now: Instant,
+    ) -> Result<(), ResponseError> {
         if generation < 0 && self.members.is_empty() {
             return Ok(());
         }
@@ -308,8 +349,12 @@ impl Group {
     pub fn expire(&mut self, now: Instant) {
         let pending = self.pending.len();
         self.pending.retain(|_, expiry| now <= *expiry);
-        let silent: Vec<StrBytes> =
-            self.members.iter().filter(|(_, member)| member.is_silent(now)).map(|(id, _)| id.clone()).collect();
+        let silent: Vec<StrBytes> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.is_silent(now))
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in &silent {
             self.remove(id, now);
         }
@@ -338,7 +383,10 @@ impl Group {
                 Some(_) => {}
             }
         }
-        let member = self.members.get_mut(identity.member_id).ok_or(ResponseError::UnknownMemberId)?;
+        let member = self
+            .members
+            .get_mut(identity.member_id)
+            .ok_or(ResponseError::UnknownMemberId)?;
         if generation != self.generation {
             return Err(ResponseError::IllegalGeneration);
         }
@@ -347,11 +395,16 @@ impl Group {
     }
 
     fn member_of(&self, instance: &StrBytes) -> Option<StrBytes> {
-        self.members.iter().find(|(_, member)| member.instance_id.as_ref() == Some(instance)).map(|(id, _)| id.clone())
+        self.members
+            .iter()
+            .find(|(_, member)| member.instance_id.as_ref() == Some(instance))
+            .map(|(id, _)| id.clone())
     }
 
     fn fence(&mut self, id: &StrBytes) {
-        let Some(member) = self.members.remove(id) else { return };
+        let Some(member) = self.members.remove(id) else {
+            return;
+        };
         if self.leader.as_ref() == Some(id) {
             self.leader = None;
         }
@@ -383,17 +436,26 @@ impl Group {
                 let _ = answer.send(Err(ResponseError::RebalanceInProgress));
             }
         }
-        self.state = State::Preparing { deadline: now + self.longest_rebalance_timeout() };
+        self.state = State::Preparing {
+            deadline: now + self.longest_rebalance_timeout(),
+        };
         self.complete_if_all_joined(now);
     }
 
     fn longest_rebalance_timeout(&self) -> Duration {
-        self.members.values().map(|member| member.rebalance_timeout).max().unwrap_or_default()
+        self.members
+            .values()
+            .map(|member| member.rebalance_timeout)
+            .max()
+            .unwrap_or_default()
     }
 
     fn complete_if_all_joined(&mut self, now: Instant) {
         let preparing = matches!(self.state, State::Preparing { .. });
-        if preparing && self.pending.is_empty() && self.members.values().all(|member| member.joining.is_some()) {
+        if preparing
+            && self.pending.is_empty()
+            && self.members.values().all(|member| member.joining.is_some())
+        {
             self.complete(now);
         }
     }
@@ -408,11 +470,17 @@ impl Group {
             self.protocol = StrBytes::new();
             return;
         }
-        if self.leader.as_ref().is_none_or(|leader| !self.members.contains_key(leader)) {
+        if self
+            .leader
+            .as_ref()
+            .is_none_or(|leader| !self.members.contains_key(leader))
+        {
             self.leader = self.members.keys().next().cloned();
         }
         self.protocol = self.elect_protocol();
-        self.state = State::Completing { deadline: now + self.longest_rebalance_timeout() };
+        self.state = State::Completing {
+            deadline: now + self.longest_rebalance_timeout(),
+        };
         let ids: Vec<StrBytes> = self.members.keys().cloned().collect();
         for id in ids {
             let joined = self.joined(&id);
@@ -428,7 +496,9 @@ impl Group {
     /// Of the protocols that all know, the one that most members want most.
     fn elect_protocol(&self) -> StrBytes {
         let known_by_all = |name: &StrBytes| {
-            self.members.values().all(|member| member.protocols.iter().any(|(other, _)| other == name))
+            self.members
+                .values()
+                .all(|member| member.protocols.iter().any(|(other, _)| other == name))
         };
         let mut votes: BTreeMap<StrBytes, usize> = BTreeMap::new();
         for member in self.members.values() {
@@ -436,7 +506,11 @@ impl Group {
                 *votes.entry(name.clone()).or_default() += 1;
             }
         }
-        votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(name, _)| name).unwrap_or_default()
+        votes
+            .into_iter()
+            .max_by_key(|(_, votes)| *votes)
+            .map(|(name, _)| name)
+            .unwrap_or_default()
     }
 
     fn joined(&self, id: &StrBytes) -> Joined {
@@ -445,7 +519,13 @@ impl Group {
             .members
             .iter()
             .filter(|_| is_leader)
-            .map(|(id, member)| (id.clone(), member.instance_id.clone(), member.metadata(&self.protocol)))
+            .map(|(id, member)| {
+                (
+                    id.clone(),
+                    member.instance_id.clone(),
+                    member.metadata(&self.protocol),
+                )
+            })
             .collect();
         Joined {
             generation: self.generation,

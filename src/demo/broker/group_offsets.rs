@@ -9,8 +9,8 @@ use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use kafka_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
+    OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
 use kafka_protocol::messages::{OffsetCommitRequest, OffsetFetchRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -32,7 +32,11 @@ pub struct CommittedOffset {
 pub type CommittedOffsets = BTreeMap<TopicName, BTreeMap<i32, CommittedOffset>>;
 
 /// What is answered for a partition nothing was committed for.
-const NOTHING: CommittedOffset = CommittedOffset { offset: -1, leader_epoch: -1, metadata: StrBytes::new() };
+const NOTHING: CommittedOffset = CommittedOffset {
+    offset: -1,
+    leader_epoch: -1,
+    metadata: StrBytes::new(),
+};
 
 pub fn commit(shared: &Shared, request: &OffsetCommitRequest) -> OffsetCommitResponse {
     let mut groups = lock(&shared.groups);
@@ -58,7 +62,9 @@ pub fn commit(shared: &Shared, request: &OffsetCommitRequest) -> OffsetCommitRes
                         .with_error_code(code(outcome))
                 })
                 .collect();
-            OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+            OffsetCommitResponseTopic::default()
+                .with_name(topic.name.clone())
+                .with_partitions(partitions)
         })
         .collect();
     OffsetCommitResponse::default().with_topics(answers)
@@ -66,9 +72,14 @@ pub fn commit(shared: &Shared, request: &OffsetCommitRequest) -> OffsetCommitRes
 
 fn may_commit(groups: &mut Groups, request: &OffsetCommitRequest) -> Result<(), ResponseError> {
     let generation = request.generation_id_or_member_epoch;
-    let identity = Identity { member_id: &request.member_id, instance_id: request.group_instance_id.as_ref() };
+    let identity = Identity {
+        member_id: &request.member_id,
+        instance_id: request.group_instance_id.as_ref(),
+    };
     match groups.get_mut(&request.group_id) {
-        Some(coordinated) => coordinated.group.may_commit(&identity, generation, Instant::now()),
+        Some(coordinated) => coordinated
+            .group
+            .may_commit(&identity, generation, Instant::now()),
         None if generation < 0 => Ok(()),
         None => Err(ResponseError::IllegalGeneration),
     }
@@ -93,17 +104,27 @@ fn store(
         metadata: StrBytes::from_string(metadata.to_string()),
     };
     let topic = TopicName(StrBytes::from_string(topic.to_string()));
-    offsets.entry(topic).or_default().insert(partition.partition_index, committed);
+    offsets
+        .entry(topic)
+        .or_default()
+        .insert(partition.partition_index, committed);
     Ok(())
 }
 
 pub fn fetch(shared: &Shared, request: &OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
     let groups = lock(&shared.groups);
     let nothing = CommittedOffsets::new();
-    let offsets_of = |id: &StrBytes| groups.get(id).map_or(&nothing, |coordinated| &coordinated.offsets);
+    let offsets_of = |id: &StrBytes| {
+        groups
+            .get(id)
+            .map_or(&nothing, |coordinated| &coordinated.offsets)
+    };
     if version < 8 {
         let wanted = request.topics.as_ref().map(|topics| {
-            topics.iter().map(|topic| (topic.name.clone(), topic.partition_indexes.clone())).collect::<Vec<_>>()
+            topics
+                .iter()
+                .map(|topic| (topic.name.clone(), topic.partition_indexes.clone()))
+                .collect::<Vec<_>>()
         });
         let topics = select(offsets_of(&request.group_id), wanted)
             .map(|(name, partitions)| {
@@ -114,10 +135,16 @@ pub fn fetch(shared: &Shared, request: &OffsetFetchRequest, version: i16) -> Off
                             .with_partition_index(index)
                             .with_committed_offset(committed.offset)
                             .with_metadata(Some(committed.metadata));
-                        if version >= 5 { answer.with_committed_leader_epoch(committed.leader_epoch) } else { answer }
+                        if version >= 5 {
+                            answer.with_committed_leader_epoch(committed.leader_epoch)
+                        } else {
+                            answer
+                        }
                     })
                     .collect();
-                OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions)
+                OffsetFetchResponseTopic::default()
+                    .with_name(name)
+                    .with_partitions(partitions)
             })
             .collect();
         return OffsetFetchResponse::default().with_topics(topics);
@@ -127,7 +154,10 @@ pub fn fetch(shared: &Shared, request: &OffsetFetchRequest, version: i16) -> Off
         .iter()
         .map(|group| {
             let wanted = group.topics.as_ref().map(|topics| {
-                topics.iter().map(|topic| (topic.name.clone(), topic.partition_indexes.clone())).collect::<Vec<_>>()
+                topics
+                    .iter()
+                    .map(|topic| (topic.name.clone(), topic.partition_indexes.clone()))
+                    .collect::<Vec<_>>()
             });
             let topics = select(offsets_of(&group.group_id), wanted)
                 .map(|(name, partitions)| {
@@ -141,10 +171,14 @@ pub fn fetch(shared: &Shared, request: &OffsetFetchRequest, version: i16) -> Off
                                 .with_metadata(Some(committed.metadata))
                         })
                         .collect();
-                    OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions)
+                    OffsetFetchResponseTopics::default()
+                        .with_name(name)
+                        .with_partitions(partitions)
                 })
                 .collect();
-            OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone()).with_topics(topics)
+            OffsetFetchResponseGroup::default()
+                .with_group_id(group.group_id.clone())
+                .with_topics(topics)
         })
         .collect();
     OffsetFetchResponse::default().with_groups(answers)
@@ -161,15 +195,29 @@ fn select(
         None => offsets
             .iter()
             .map(|(topic, partitions)| {
-                (topic.clone(), partitions.iter().map(|(index, committed)| (*index, committed.clone())).collect())
+                (
+                    topic.clone(),
+                    partitions
+                        .iter()
+                        .map(|(index, committed)| (*index, committed.clone()))
+                        .collect(),
+                )
             })
             .collect(),
         Some(wanted) => wanted
             .into_iter()
             .map(|(topic, indexes)| {
                 let known = offsets.get(&topic);
-                let committed = |index: i32| known.and_then(|known| known.get(&index)).cloned().unwrap_or(NOTHING);
-                let partitions = indexes.into_iter().map(|index| (index, committed(index))).collect();
+                let committed = |index: i32| {
+                    known
+                        .and_then(|known| known.get(&index))
+                        .cloned()
+                        .unwrap_or(NOTHING)
+                };
+                let partitions = indexes
+                    .into_iter()
+                    .map(|index| (index, committed(index)))
+                    .collect();
                 (topic, partitions)
             })
             .collect(),

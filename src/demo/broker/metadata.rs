@@ -10,7 +10,9 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use kafka_protocol::messages::{BrokerId, DescribeClusterRequest, FindCoordinatorRequest, MetadataRequest, TopicName};
+use kafka_protocol::messages::{
+    BrokerId, DescribeClusterRequest, FindCoordinatorRequest, MetadataRequest, TopicName,
+};
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -19,19 +21,34 @@ pub fn handle(shared: &Shared, request: &MetadataRequest, version: i16) -> Metad
     let node = BrokerId(shared.options.node_id);
     let mut topics = lock(&shared.topics);
     // Version 0 asks for all topics with an empty list, the later ones with null.
-    let wanted = request.topics.as_ref().filter(|topics| version > 0 || !topics.is_empty());
+    let wanted = request
+        .topics
+        .as_ref()
+        .filter(|topics| version > 0 || !topics.is_empty());
     let answers = match wanted {
-        None => topics.iter().map(|topic| describe(topic, node, version)).collect(),
+        None => topics
+            .iter()
+            .map(|topic| describe(topic, node, version))
+            .collect(),
         Some(wanted) => wanted
             .iter()
             .map(|wanted| {
-                let create = shared.options.auto_create_topics && (version < 4 || request.allow_auto_topic_creation);
-                find(&mut topics, wanted, create.then_some(shared.options.partitions), node, version)
+                let create =
+                    shared.options.auto_create_topics && (version < 4 || request.allow_auto_topic_creation);
+                find(
+                    &mut topics,
+                    wanted,
+                    create.then_some(shared.options.partitions),
+                    node,
+                    version,
+                )
             })
             .collect(),
     };
-    let broker =
-        MetadataResponseBroker::default().with_node_id(node).with_host(shared.host()).with_port(shared.port());
+    let broker = MetadataResponseBroker::default()
+        .with_node_id(node)
+        .with_host(shared.host())
+        .with_port(shared.port());
     MetadataResponse::default()
         .with_brokers(vec![broker])
         .with_cluster_id(Some(shared.cluster_id.clone()))
@@ -56,7 +73,9 @@ fn find(
         return match topics.get_by_id(wanted.topic_id) {
             Some(topic) => describe(topic, node, version),
             // Before version 12 a name may not be null, not even here.
-            None if version < 12 => failed(ResponseError::UnknownTopicId).with_name(Some(TopicName::default())),
+            None if version < 12 => {
+                failed(ResponseError::UnknownTopicId).with_name(Some(TopicName::default()))
+            }
             None => failed(ResponseError::UnknownTopicId),
         };
     };
@@ -80,7 +99,11 @@ fn describe(topic: &Topic, node: BrokerId, version: i16) -> MetadataResponseTopi
                 .with_leader_id(node)
                 .with_replica_nodes(vec![node])
                 .with_isr_nodes(vec![node]);
-            if version >= 7 { partition.with_leader_epoch(LEADER_EPOCH) } else { partition }
+            if version >= 7 {
+                partition.with_leader_epoch(LEADER_EPOCH)
+            } else {
+                partition
+            }
         })
         .collect();
     MetadataResponseTopic::default()
@@ -95,23 +118,37 @@ pub fn describe_cluster(shared: &Shared, request: &DescribeClusterRequest) -> De
     if request.endpoint_type != BROKERS {
         return response
             .with_error_code(ResponseError::MismatchedEndpointType.code())
-            .with_error_message(Some(StrBytes::from_static_str("this is a broker, not a controller")));
+            .with_error_message(Some(StrBytes::from_static_str(
+                "this is a broker, not a controller",
+            )));
     }
     let node = BrokerId(shared.options.node_id);
-    let broker =
-        DescribeClusterBroker::default().with_broker_id(node).with_host(shared.host()).with_port(shared.port());
+    let broker = DescribeClusterBroker::default()
+        .with_broker_id(node)
+        .with_host(shared.host())
+        .with_port(shared.port());
     response.with_controller_id(node).with_brokers(vec![broker])
 }
 
-pub fn find_coordinator(shared: &Shared, request: &FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
+pub fn find_coordinator(
+    shared: &Shared,
+    request: &FindCoordinatorRequest,
+    version: i16,
+) -> FindCoordinatorResponse {
     const GROUP: i8 = 0;
     const TRANSACTION: i8 = 1;
     let node = BrokerId(shared.options.node_id);
     let refusal = match request.key_type {
         GROUP => None,
         // Fatal to the producer: it would ask again for ever if it were told that there is no coordinator yet.
-        TRANSACTION => Some((ResponseError::TransactionalIdAuthorizationFailed, "this broker has no transactions")),
-        _ => Some((ResponseError::InvalidRequest, "this broker coordinates consumer groups only")),
+        TRANSACTION => Some((
+            ResponseError::TransactionalIdAuthorizationFailed,
+            "this broker has no transactions",
+        )),
+        _ => Some((
+            ResponseError::InvalidRequest,
+            "this broker coordinates consumer groups only",
+        )),
     };
     if version >= 4 {
         let coordinators = request
@@ -120,7 +157,10 @@ pub fn find_coordinator(shared: &Shared, request: &FindCoordinatorRequest, versi
             .map(|key| {
                 let coordinator = Coordinator::default().with_key(key.clone());
                 match refusal {
-                    None => coordinator.with_node_id(node).with_host(shared.host()).with_port(shared.port()),
+                    None => coordinator
+                        .with_node_id(node)
+                        .with_host(shared.host())
+                        .with_port(shared.port()),
                     Some((error, why)) => coordinator
                         .with_node_id(BrokerId(-1))
                         .with_port(-1)
@@ -133,10 +173,20 @@ pub fn find_coordinator(shared: &Shared, request: &FindCoordinatorRequest, versi
     }
     let response = FindCoordinatorResponse::default();
     match refusal {
-        None => response.with_node_id(node).with_host(shared.host()).with_port(shared.port()),
+        None => response
+            .with_node_id(node)
+            .with_host(shared.host())
+            .with_port(shared.port()),
         Some((error, why)) => {
-            let response = response.with_node_id(BrokerId(-1)).with_port(-1).with_error_code(error.code());
-            if version >= 1 { response.with_error_message(Some(StrBytes::from_static_str(why))) } else { response }
+            let response = response
+                .with_node_id(BrokerId(-1))
+                .with_port(-1)
+                .with_error_code(error.code());
+            if version >= 1 {
+                response.with_error_message(Some(StrBytes::from_static_str(why)))
+            } else {
+                response
+            }
         }
     }
 }

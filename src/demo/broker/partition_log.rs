@@ -56,7 +56,9 @@ impl PartitionLog {
 
     /// Drops the oldest batch and returns how many bytes it held.
     pub fn drop_oldest(&mut self) -> usize {
-        let Some(oldest) = self.batches.pop_front() else { return 0 };
+        let Some(oldest) = self.batches.pop_front() else {
+            return 0;
+        };
         self.start_offset = oldest.last_offset + 1;
         oldest.bytes.len()
     }

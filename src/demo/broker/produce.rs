@@ -7,15 +7,18 @@ use crate::wire::batch::{Batch, BatchError, Records};
 use crate::wire::compression::{DecompressionLimits, Decompressor};
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
-use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::protocol::StrBytes;
 
 /// Far beyond any honest batch: the broker's own memory is what it protects.
-const DECOMPRESSION: DecompressionLimits = DecompressionLimits { bytes_max: 128 << 20, ratio_max: 10_000 };
+const DECOMPRESSION: DecompressionLimits = DecompressionLimits {
+    bytes_max: 128 << 20,
+    ratio_max: 10_000,
+};
 
 /// The first version that names topics by their id.
 const BY_TOPIC_ID: i16 = 13;
@@ -31,19 +34,31 @@ struct Refusal {
 
 impl From<ResponseError> for Refusal {
     fn from(error: ResponseError) -> Self {
-        Self { error_code: error.code(), record_errors: Vec::new(), message: None }
+        Self {
+            error_code: error.code(),
+            record_errors: Vec::new(),
+            message: None,
+        }
     }
 }
 
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Self {
-        Self { error_code: error.error_code().0, record_errors: Vec::new(), message: Some(error.to_string()) }
+        Self {
+            error_code: error.error_code().0,
+            record_errors: Vec::new(),
+            message: Some(error.to_string()),
+        }
     }
 }
 
 /// `None` when a request with `acks=0` went well; `Err` when it did not: there is no answer to say so in, and the
 /// connection is closed.
-pub fn handle(shared: &Shared, request: &ProduceRequest, version: i16) -> Result<Option<ProduceResponse>, &'static str> {
+pub fn handle(
+    shared: &Shared,
+    request: &ProduceRequest,
+    version: i16,
+) -> Result<Option<ProduceResponse>, &'static str> {
     let mut decompressor = Decompressor::default();
     let mut failed = false;
     let responses = request
@@ -79,15 +94,23 @@ pub fn handle(shared: &Shared, request: &ProduceRequest, version: i16) -> Result
     }
 }
 
-fn partition_response(index: i32, outcome: Result<(i64, i64), Refusal>, version: i16) -> PartitionProduceResponse {
-    let response = PartitionProduceResponse::default().with_index(index).with_log_append_time_ms(-1);
+fn partition_response(
+    index: i32,
+    outcome: Result<(i64, i64), Refusal>,
+    version: i16,
+) -> PartitionProduceResponse {
+    let response = PartitionProduceResponse::default()
+        .with_index(index)
+        .with_log_append_time_ms(-1);
     match outcome {
-        Ok((base_offset, log_start_offset)) => {
-            response.with_base_offset(base_offset).with_log_start_offset(log_start_offset)
-        }
+        Ok((base_offset, log_start_offset)) => response
+            .with_base_offset(base_offset)
+            .with_log_start_offset(log_start_offset),
         Err(refusal) => {
-            let response =
-                response.with_error_code(refusal.error_code).with_base_offset(-1).with_log_start_offset(-1);
+            let response = response
+                .with_error_code(refusal.error_code)
+                .with_base_offset(-1)
+                .with_log_start_offset(-1);
             if version < RECORD_ERRORS {
                 return response;
             }
@@ -100,7 +123,9 @@ fn partition_response(index: i32, outcome: Result<(i64, i64), Refusal>, version:
                         .with_batch_index_error_message(Some(StrBytes::from_string(message)))
                 })
                 .collect();
-            response.with_record_errors(record_errors).with_error_message(refusal.message.map(StrBytes::from_string))
+            response
+                .with_record_errors(record_errors)
+                .with_error_message(refusal.message.map(StrBytes::from_string))
         }
     }
 }
@@ -114,14 +139,22 @@ fn append(
     version: i16,
 ) -> Result<(i64, i64), Refusal> {
     if let Some(error_code) = shared.faults.take_produce_error() {
-        return Err(Refusal { error_code: error_code.0, record_errors: Vec::new(), message: None });
+        return Err(Refusal {
+            error_code: error_code.0,
+            record_errors: Vec::new(),
+            message: None,
+        });
     }
     let records = partition.records.as_ref().ok_or(ResponseError::InvalidRecord)?;
     let by_id = version >= BY_TOPIC_ID;
     {
         let topics = lock(&shared.topics);
         let topic = resolve(&topics, by_id, topic, partition.index)?;
-        if records.len() > topic.message_bytes_max().unwrap_or(shared.options.message_bytes_max) {
+        if records.len()
+            > topic
+                .message_bytes_max()
+                .unwrap_or(shared.options.message_bytes_max)
+        {
             return Err(ResponseError::MessageTooLarge.into());
         }
     }
@@ -159,17 +192,21 @@ fn resolve<'t>(
     partition: i32,
 ) -> Result<&'t Topic, ResponseError> {
     let topic = topics.resolve(by_id, &topic.name, topic.topic_id)?;
-    topic.partition(partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
+    topic
+        .partition(partition)
+        .ok_or(ResponseError::UnknownTopicOrPartition)?;
     Ok(topic)
 }
 
 /// Walks every record, as `LogValidator` does, and returns the indexes of those without a key.
 fn check_records(decompressor: &mut Decompressor, batch: &Batch<'_>) -> Result<Vec<i32>, Refusal> {
-    let records = decompressor.decompress(batch.compression, batch.records, DECOMPRESSION).map_err(|error| Refusal {
-        error_code: ResponseError::CorruptMessage.code(),
-        record_errors: Vec::new(),
-        message: Some(error.to_string()),
-    })?;
+    let records = decompressor
+        .decompress(batch.compression, batch.records, DECOMPRESSION)
+        .map_err(|error| Refusal {
+            error_code: ResponseError::CorruptMessage.code(),
+            record_errors: Vec::new(),
+            message: Some(error.to_string()),
+        })?;
     let mut keyless = Vec::new();
     for (index, record) in (0..).zip(Records::new(records, batch.header.record_count)) {
         let record = record?;
@@ -189,11 +226,16 @@ fn check_records(decompressor: &mut Decompressor, batch: &Batch<'_>) -> Result<V
 
 /// Kafka's own words for it.
 fn keyless_refusal(topic: &Topic, partition: i32, keyless: Vec<i32>) -> Refusal {
-    let message =
-        format!("Compacted topic cannot accept message without key in topic partition {}-{partition}.", topic.name);
+    let message = format!(
+        "Compacted topic cannot accept message without key in topic partition {}-{partition}.",
+        topic.name
+    );
     Refusal {
         error_code: ResponseError::InvalidRecord.code(),
-        record_errors: keyless.into_iter().map(|index| (index, message.clone())).collect(),
+        record_errors: keyless
+            .into_iter()
+            .map(|index| (index, message.clone()))
+            .collect(),
         message: Some("One or more records have been rejected".to_owned()),
     }
 }

@@ -28,7 +28,9 @@ struct Producer {
 pub enum Sequencing {
     Append,
     /// Appended before, at this offset: answer with success, append nothing.
-    Duplicate { base_offset: i64 },
+    Duplicate {
+        base_offset: i64,
+    },
 }
 
 #[derive(Default)]
@@ -52,7 +54,9 @@ impl ProducerStates {
             return Err(ResponseError::InvalidRecord);
         }
         // A producer that is not known may begin anywhere: its state may have been forgotten.
-        let Some(producer) = self.producers.get(&batch.producer_id) else { return Ok(Sequencing::Append) };
+        let Some(producer) = self.producers.get(&batch.producer_id) else {
+            return Ok(Sequencing::Append);
+        };
         if batch.producer_epoch < producer.epoch {
             return Err(ResponseError::InvalidProducerEpoch);
         }
@@ -68,7 +72,9 @@ impl ProducerStates {
             appended.first_sequence == batch.base_sequence && appended.last_sequence == last_sequence
         });
         if let Some(appended) = duplicate {
-            return Ok(Sequencing::Duplicate { base_offset: appended.base_offset });
+            return Ok(Sequencing::Duplicate {
+                base_offset: appended.base_offset,
+            });
         }
         match producer.last_batches.back() {
             Some(last) if advance(last.last_sequence, 1) != batch.base_sequence => {
@@ -87,11 +93,14 @@ impl ProducerStates {
         if self.producers.len() >= PRODUCERS_MAX && !self.producers.contains_key(&batch.producer_id) {
             self.forget_the_most_silent();
         }
-        let producer = self.producers.entry(batch.producer_id).or_insert_with(|| Producer {
-            epoch: batch.producer_epoch,
-            last_batches: VecDeque::new(),
-            last_append: 0,
-        });
+        let producer = self
+            .producers
+            .entry(batch.producer_id)
+            .or_insert_with(|| Producer {
+                epoch: batch.producer_epoch,
+                last_batches: VecDeque::new(),
+                last_append: 0,
+            });
         if producer.epoch != batch.producer_epoch {
             producer.epoch = batch.producer_epoch;
             producer.last_batches.clear();
@@ -108,7 +117,11 @@ impl ProducerStates {
     }
 
     fn forget_the_most_silent(&mut self) {
-        let silent = self.producers.iter().min_by_key(|(_, producer)| producer.last_append).map(|(id, _)| *id);
+        let silent = self
+            .producers
+            .iter()
+            .min_by_key(|(_, producer)| producer.last_append)
+            .map(|(id, _)| *id);
         if let Some(id) = silent {
             self.producers.remove(&id);
         }
@@ -137,7 +150,11 @@ mod tests {
         }
     }
 
-    fn append(states: &mut ProducerStates, batch: &BatchHeader, offset: i64) -> Result<Sequencing, ResponseError> {
+    fn append(
+        states: &mut ProducerStates,
+        batch: &BatchHeader,
+        offset: i64,
+    ) -> Result<Sequencing, ResponseError> {
         let sequencing = states.check(batch)?;
         if sequencing == Sequencing::Append {
             states.appended(batch, offset);
@@ -149,7 +166,10 @@ mod tests {
     fn sequences_must_follow_one_another_within_an_epoch() {
         let mut states = ProducerStates::default();
         assert_eq!(append(&mut states, &batch(0, 0, 3), 0), Ok(Sequencing::Append));
-        assert_eq!(append(&mut states, &batch(0, 4, 1), 3), Err(ResponseError::OutOfOrderSequenceNumber));
+        assert_eq!(
+            append(&mut states, &batch(0, 4, 1), 3),
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        );
         assert_eq!(append(&mut states, &batch(0, 3, 1), 3), Ok(Sequencing::Append));
     }
 
@@ -159,19 +179,34 @@ mod tests {
         for index in 0..6 {
             append(&mut states, &batch(0, index, 1), i64::from(index) + 100).unwrap();
         }
-        assert_eq!(append(&mut states, &batch(0, 1, 1), 0), Ok(Sequencing::Duplicate { base_offset: 101 }));
-        assert_eq!(append(&mut states, &batch(0, 0, 1), 0), Err(ResponseError::OutOfOrderSequenceNumber));
+        assert_eq!(
+            append(&mut states, &batch(0, 1, 1), 0),
+            Ok(Sequencing::Duplicate { base_offset: 101 })
+        );
+        assert_eq!(
+            append(&mut states, &batch(0, 0, 1), 0),
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        );
         // The same base with another count is not a retry.
-        assert_eq!(append(&mut states, &batch(0, 5, 2), 0), Err(ResponseError::OutOfOrderSequenceNumber));
+        assert_eq!(
+            append(&mut states, &batch(0, 5, 2), 0),
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        );
     }
 
     #[test]
     fn a_new_epoch_begins_at_zero_and_fences_the_old_one() {
         let mut states = ProducerStates::default();
         append(&mut states, &batch(1, 0, 1), 0).unwrap();
-        assert_eq!(append(&mut states, &batch(2, 1, 1), 1), Err(ResponseError::OutOfOrderSequenceNumber));
+        assert_eq!(
+            append(&mut states, &batch(2, 1, 1), 1),
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        );
         assert_eq!(append(&mut states, &batch(2, 0, 1), 1), Ok(Sequencing::Append));
-        assert_eq!(append(&mut states, &batch(1, 1, 1), 2), Err(ResponseError::InvalidProducerEpoch));
+        assert_eq!(
+            append(&mut states, &batch(1, 1, 1), 2),
+            Err(ResponseError::InvalidProducerEpoch)
+        );
     }
 
     #[test]
@@ -183,6 +218,9 @@ mod tests {
 
     #[test]
     fn an_unknown_producer_may_begin_anywhere() {
-        assert_eq!(ProducerStates::default().check(&batch(3, 17, 1)), Ok(Sequencing::Append));
+        assert_eq!(
+            ProducerStates::default().check(&batch(3, 17, 1)),
+            Ok(Sequencing::Append)
+        );
     }
 }

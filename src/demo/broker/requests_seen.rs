@@ -31,7 +31,9 @@ impl RequestsSeen {
         self.bytes += request.frame.len();
         self.requests.push_back(request);
         while self.requests.len() > REQUESTS_MAX || self.bytes > BYTES_MAX {
-            let Some(oldest) = self.requests.pop_front() else { break };
+            let Some(oldest) = self.requests.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.frame.len();
         }
     }

@@ -81,8 +81,15 @@ impl EmbeddedBroker {
         let shared = Arc::new(Shared::new(options, address));
         let (stop, stopped) = watch::channel(false);
         let acceptor = tokio::spawn(accept(listener, address, Arc::clone(&shared), stopped));
-        let running = Running { shared, stop, acceptor: Mutex::new(Some(acceptor)) };
-        Ok(Self { address, running: Arc::new(running) })
+        let running = Running {
+            shared,
+            stop,
+            acceptor: Mutex::new(Some(acceptor)),
+        };
+        Ok(Self {
+            address,
+            running: Arc::new(running),
+        })
     }
 
     /// Closes the listener and every connection, and returns when all are gone.
@@ -120,13 +127,17 @@ impl EmbeddedBroker {
     /// The offset that the next record of a partition gets.
     #[must_use]
     pub fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
-        lock(&self.running.shared.topics).partition(topic, partition).map(super::partition_log::PartitionLog::next_offset)
+        lock(&self.running.shared.topics)
+            .partition(topic, partition)
+            .map(super::partition_log::PartitionLog::next_offset)
     }
 
     /// Creates a topic as an administrator would. False when it exists already, or its name or size is refused.
     #[must_use]
     pub fn create_topic(&self, topic: &str, partitions: i32) -> bool {
-        lock(&self.running.shared.topics).create(topic, partitions, std::collections::BTreeMap::new()).is_ok()
+        lock(&self.running.shared.topics)
+            .create(topic, partitions, std::collections::BTreeMap::new())
+            .is_ok()
     }
 }
 
@@ -175,7 +186,11 @@ async fn accept(
 async fn next_connection(
     listener: Option<&TcpListener>,
     places: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(
+    tokio::net::TcpStream,
+    SocketAddr,
+    tokio::sync::OwnedSemaphorePermit,
+)> {
     let Some(listener) = listener else {
         return std::future::pending().await;
     };

@@ -33,10 +33,10 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(options: BrokerOptions, address: SocketAddr) -> Self {
-        let advertised = options
-            .advertised
-            .clone()
-            .unwrap_or_else(|| HostPort { host: address.ip().to_string(), port: address.port() });
+        let advertised = options.advertised.clone().unwrap_or_else(|| HostPort {
+            host: address.ip().to_string(),
+            port: address.port(),
+        });
         Self {
             advertised,
             // As Kafka does it, 22 characters; ours are a ULID's.

@@ -26,7 +26,9 @@ impl Topic {
     }
 
     pub fn is_compacted(&self) -> bool {
-        self.configs.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"))
+        self.configs
+            .get("cleanup.policy")
+            .is_some_and(|policy| policy.contains("compact"))
     }
 
     pub fn message_bytes_max(&self) -> Option<usize> {
@@ -94,8 +96,15 @@ impl Topics {
         let count = usize::try_from(partitions).map_err(|_| ResponseError::InvalidPartitions)?;
         self.partitions += count;
         self.names.insert(id, Arc::clone(&name));
-        let partitions = std::iter::repeat_with(PartitionLog::default).take(count).collect();
-        Ok(self.by_name.entry(Arc::clone(&name)).or_insert(Topic { id, name, partitions, configs }))
+        let partitions = std::iter::repeat_with(PartitionLog::default)
+            .take(count)
+            .collect();
+        Ok(self.by_name.entry(Arc::clone(&name)).or_insert(Topic {
+            id,
+            name,
+            partitions,
+            configs,
+        }))
     }
 
     /// What [`Self::create`] would refuse.
@@ -119,7 +128,12 @@ impl Topics {
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
         self.partitions -= topic.partitions.len();
-        let held: usize = topic.partitions.iter().flat_map(PartitionLog::batches).map(|batch| batch.bytes.len()).sum();
+        let held: usize = topic
+            .partitions
+            .iter()
+            .flat_map(PartitionLog::batches)
+            .map(|batch| batch.bytes.len())
+            .sum();
         self.held_bytes -= held;
         self.order.retain(|(id, _)| *id != topic.id);
         Some(topic)
@@ -133,7 +147,9 @@ impl Topics {
         self.order.push_back((id, partition));
         // The newest batch stays, even when it alone is too much.
         while self.held_bytes > self.retention_bytes && self.order.len() > 1 {
-            let Some((id, partition)) = self.order.pop_front() else { break };
+            let Some((id, partition)) = self.order.pop_front() else {
+                break;
+            };
             let dropped = self.log_mut(id, partition).map_or(0, PartitionLog::drop_oldest);
             self.held_bytes -= dropped;
         }
@@ -142,7 +158,10 @@ impl Topics {
 
     fn log_mut(&mut self, id: Uuid, partition: i32) -> Option<&mut PartitionLog> {
         let name = self.names.get(&id)?;
-        self.by_name.get_mut(name)?.partitions.get_mut(usize::try_from(partition).ok()?)
+        self.by_name
+            .get_mut(name)?
+            .partitions
+            .get_mut(usize::try_from(partition).ok()?)
     }
 }
 
@@ -151,5 +170,7 @@ fn is_legal_name(name: &str) -> bool {
     (1..=249).contains(&name.len())
         && name != "."
         && name != ".."
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
