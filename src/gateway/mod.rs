@@ -1,14 +1,30 @@
 //! The gateway: listeners, sessions, upstream links, address rewriting, limits, drain.
 
+mod budget;
+mod listener;
+mod outside;
+mod relay;
+mod routes;
+pub mod session;
+mod shared;
+mod tls;
+mod topics;
+mod violations;
+
 use crate::contract::{Policies, SchemaSource};
 use crate::kafka::UpstreamOptions;
 use crate::telemetry::health::Health;
 use crate::wire::compression::DecompressionLimits;
+use listener::Acceptor;
+use shared::{Shared, UPSTREAM_CHECK};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
 
 /// TLS on a listener.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,23 +69,55 @@ pub struct GatewayOptions {
 pub struct Gateway {
     /// Where each listener's bootstrap port really is (port 0 in the options lets the system choose).
     pub addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// Binds the listeners and serves. Fails when a certificate cannot be read or a bootstrap port not be bound; an
 /// upstream that is down is no reason to fail, only not to be ready.
 pub async fn start(
-    _options: GatewayOptions,
-    _policies: Policies,
-    _schemas: Arc<dyn SchemaSource>,
-    _health: Health,
+    options: GatewayOptions,
+    policies: Policies,
+    schemas: Arc<dyn SchemaSource>,
+    health: Health,
 ) -> io::Result<Gateway> {
-    todo!()
+    health.expect(UPSTREAM_CHECK);
+    let (shared, asked) = Shared::new(options, policies, schemas)?;
+    let mut addresses = Vec::new();
+    let mut tasks = Vec::new();
+    for listener in &shared.options.listeners {
+        let acceptor = Acceptor::new(listener.clone(), Arc::clone(&shared))?;
+        let (address, accepting) = acceptor.open_bootstrap()?;
+        addresses.push(address);
+        tasks.push(accepting);
+        shared.routes.add_listener(acceptor);
+    }
+    tasks.push(tokio::spawn(shared::follow(Arc::clone(&shared), asked, health)));
+    Ok(Gateway {
+        addresses,
+        shared,
+        tasks,
+    })
 }
 
 impl Gateway {
     /// Accepts no more, lets requests under way be answered, and returns when all connections are closed or the
     /// drain timeout has passed.
     pub async fn drain(self) {
-        todo!()
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.shared.routes.close();
+        self.shared.draining.send_replace(true);
+        let all = self
+            .shared
+            .options
+            .limits
+            .connections_max
+            .min(Semaphore::MAX_PERMITS);
+        let all = u32::try_from(all).unwrap_or(u32::MAX);
+        let closed = self.shared.connection_permits.acquire_many(all);
+        match tokio::time::timeout(self.shared.options.drain_timeout, closed).await {
+            Ok(_) => info!("every connection is drained"),
+            Err(_) => warn!("drain_timeout has passed: the connections that are left are cut"),
+        }
     }
 }

@@ -23,3 +23,13 @@ pub struct UpstreamOptions {
     pub bootstrap_servers: Vec<HostPort>,
     pub tls: Option<ClientTls>,
 }
+
+impl std::fmt::Display for HostPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}

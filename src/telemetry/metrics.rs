@@ -137,6 +137,11 @@ pub fn upstream_error(kind: &'static str) {
     metrics::counter!("portcullis_upstream_errors_total", "kind" => kind).increment(1);
 }
 
+/// `portcullis_connections_closed_total{reason}`: connections that the gateway itself closed.
+pub fn connection_closed(reason: &'static str) {
+    metrics::counter!("portcullis_connections_closed_total", "reason" => reason).increment(1);
+}
+
 /// `portcullis_request_added_seconds{api}`
 #[must_use]
 pub fn request_added_seconds(api: &'static str) -> Histogram {

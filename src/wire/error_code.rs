@@ -14,6 +14,7 @@ impl ErrorCode {
     pub const REQUEST_TIMED_OUT: Self = Self(7);
     pub const MESSAGE_TOO_LARGE: Self = Self(10);
     pub const COORDINATOR_NOT_AVAILABLE: Self = Self(15);
+    pub const NOT_ENOUGH_REPLICAS: Self = Self(19);
     pub const INVALID_REQUIRED_ACKS: Self = Self(21);
     pub const UNSUPPORTED_VERSION: Self = Self(35);
     pub const INVALID_REQUEST: Self = Self(42);

@@ -1,7 +1,9 @@
 //! Kafka's bytes. Pure, bounded, zero-copy: nothing here does I/O, and nothing allocates or loops by a
 //! number from the wire before that number is checked against the bytes that are there.
 
+pub mod addresses;
 pub mod api;
+pub mod api_versions;
 pub mod batch;
 mod record;
 pub mod batch_writer;

@@ -31,6 +31,11 @@ impl<'b> Writer<'b> {
         self.u8(u8::from(value));
     }
 
+    /// Hands the buffer to what writes a whole message of its own.
+    pub fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.out);
+    }
+
     /// Bytes as they are, without a length.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);

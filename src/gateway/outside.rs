@@ -1,0 +1,136 @@
+//! The world as a session of a running gateway sees it.
+
+use super::listener::Acceptor;
+use super::session::world::{Fate, Judged, Topic, World};
+use super::shared::Shared;
+use super::violations;
+use crate::contract::{BatchVerdict, Checker, TopicRules};
+use crate::telemetry::metrics::TopicMetrics;
+use crate::wire::addresses::AddressMap;
+use crate::wire::compression::DecompressionLimits;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use ulid::Ulid;
+
+thread_local! {
+    /// One set of buffers a thread, not a connection: a check never waits.
+    static CHECKER: RefCell<Option<(DecompressionLimits, Checker)>> = const { RefCell::new(None) };
+}
+
+pub struct Outside<'s> {
+    pub shared: &'s Shared,
+    pub acceptor: &'s Acceptor,
+    pub peer: SocketAddr,
+}
+
+impl World for Outside<'_> {
+    type Metrics = Arc<TopicMetrics>;
+
+    fn topic(&mut self, name: &str) -> Arc<Topic<Self::Metrics>> {
+        self.shared.topics.get(name)
+    }
+
+    fn topic_name(&mut self, id: [u8; 16]) -> Option<Arc<str>> {
+        let name = self.shared.topics.name(&id);
+        if name.is_none() {
+            // A full queue is no loss: the client tries again.
+            let _ = self.shared.topic_questions.try_send(id);
+        }
+        name
+    }
+
+    fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict {
+        let limits = self.shared.options.limits.decompression;
+        CHECKER
+            .with_borrow_mut(|kept| {
+                let (_, checker) = match kept {
+                    Some((made_for, _)) if *made_for == limits => kept.as_mut(),
+                    _ => Some(kept.insert((limits, Checker::new(limits)))),
+                }?;
+                Some(checker.check(rules, records, self.shared.schemas.as_ref(), &mut Ulid::new))
+            })
+            .unwrap_or(BatchVerdict::Unchecked { records: 0 })
+    }
+
+    fn judged(&mut self, judged: Judged<'_, Self::Metrics>) {
+        count(&judged);
+        violations::log(&judged, self.peer);
+    }
+
+    fn addresses(&mut self) -> &mut dyn AddressMap {
+        self
+    }
+
+    fn reserve(&mut self, bytes: usize) -> bool {
+        self.shared.budget.reserve(bytes)
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.shared.budget.release(bytes);
+    }
+
+    fn asks_for_sasl(&self) -> bool {
+        self.shared.asks_for_sasl.load(Ordering::Relaxed)
+    }
+
+    fn saw_sasl(&mut self) {
+        self.shared.asks_for_sasl.store(true, Ordering::Relaxed);
+    }
+}
+
+impl AddressMap for Outside<'_> {
+    fn advertise(&mut self, node_id: i32, host: &str, port: i32) -> Option<(String, u16)> {
+        let port = u16::try_from(port).ok()?;
+        let slot = self.shared.routes.slot(node_id, host, port)?;
+        Some(self.acceptor.advertise(slot))
+    }
+
+    fn learn_topic(&mut self, id: [u8; 16], name: &str) {
+        self.shared.topics.learn(id, name);
+    }
+}
+
+fn count(judged: &Judged<'_, Arc<TopicMetrics>>) {
+    let metrics = &judged.topic.metrics;
+    match judged.fate {
+        Fate::Forwarded => metrics.batches_forwarded.increment(1),
+        Fate::Refused => metrics.batches_refused.increment(1),
+    }
+    let (bad_counter, refused) = match judged.fate {
+        Fate::Refused => (&metrics.records_rejected, true),
+        Fate::Forwarded => (&metrics.records_observed, false),
+    };
+    match judged.verdict {
+        BatchVerdict::Unchecked { records } => metrics.records_unchecked.increment(u64::from(*records)),
+        BatchVerdict::Valid { records } => metrics.records_valid.increment(u64::from(*records)),
+        BatchVerdict::Violations {
+            records,
+            bad_records,
+            violations,
+        } => {
+            // A refused batch takes its good records with it.
+            let bad = if refused { *records } else { *bad_records };
+            bad_counter.increment(u64::from(bad));
+            metrics
+                .records_valid
+                .increment(u64::from(records.saturating_sub(bad)));
+            for violation in violations {
+                metrics.violations(violation.code.as_str(), 1);
+            }
+        }
+        BatchVerdict::Refused { records, code, .. } => {
+            bad_counter.increment(u64::from(*records));
+            metrics.violations(code.as_str(), 1);
+        }
+        BatchVerdict::RegistryUnreachable { records, .. } => {
+            if refused {
+                bad_counter.increment(u64::from(*records));
+            } else {
+                metrics.records_unchecked.increment(u64::from(*records));
+            }
+            metrics.violations(crate::contract::Code::RegistryUnreachable.as_str(), 1);
+        }
+    }
+}
