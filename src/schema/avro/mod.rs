@@ -1,8 +1,20 @@
 //! Avro (specification 1.12): parse, canonical text, compatibility, and the payload walk.
+//!
+//! `model` is what the others share. `parse` makes it, `canonical` writes it, `defaults` holds it to what a new
+//! schema must keep, `compat` compares two, `program` compiles it, `validate` runs the program over payloads, and
+//! `explain` says where a refused payload went wrong.
 
 pub mod canonical;
 pub mod compat;
+mod defaults;
+mod explain;
+mod model;
+mod names;
 pub mod parse;
+mod program;
 pub mod validate;
 
-pub use parse::AvroSchema;
+pub use model::AvroSchema;
+
+#[cfg(test)]
+mod tests;

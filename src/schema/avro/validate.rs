@@ -1,11 +1,303 @@
-//! The payload walk.
+//! The payload walk: runs a [`Program`] over Avro's binary encoding (specification, "Binary Encoding"). It builds no
+//! value and allocates nothing. It only says yes or no; when it says no, `explain` walks again, slowly, to say where.
+use super::explain;
+use super::model::{Kind, Model, TypeId};
+use super::program::{Op, Program};
 use crate::schema::Mismatch;
+use std::sync::Arc;
 
-pub struct AvroValidator {}
+/// Records, arrays and maps inside each other in a payload. Keeps the walk's stack small; Java's own decoder
+/// overflows its stack at some thousands.
+pub const DEPTH_MAX: u32 = 128;
+/// The most items of one array or map. Java's decoder reads no more (`SystemLimitException`), and where items take
+/// no bytes nothing else bounds their number.
+pub const ITEMS_MAX: u64 = i32::MAX as u64 - 8;
+
+/// A compiled Avro schema.
+pub struct AvroValidator {
+    program: Program,
+    model: Arc<Model>,
+    root: TypeId,
+    /// Confluent's Java serializer writes the payload of a schema that is a plain `bytes` without a length, others
+    /// write it with one. Every payload is the one or the other.
+    takes_anything: bool,
+}
 
 impl AvroValidator {
-    /// Checks one Avro binary payload: every byte belongs to the schema, and none is left over.
-    pub fn validate(&self, _payload: &[u8]) -> Result<(), Mismatch> {
-        todo!()
+    pub(super) fn new(program: Program, model: Arc<Model>, root: TypeId) -> Self {
+        let takes_anything = matches!(model.kind(root), Kind::Bytes);
+        Self {
+            program,
+            model,
+            root,
+            takes_anything,
+        }
     }
+
+    /// Checks one Avro binary payload: every byte belongs to the schema, and none is left over.
+    ///
+    /// # Errors
+    /// [`Mismatch`] says where and how the payload departs from the schema, without its content.
+    #[inline]
+    pub fn validate(&self, payload: &[u8]) -> Result<(), Mismatch> {
+        if self.matches(payload) {
+            Ok(())
+        } else {
+            Err(explain::explain(&self.model, self.root, payload))
+        }
+    }
+
+    #[inline]
+    fn matches(&self, payload: &[u8]) -> bool {
+        self.takes_anything || run(&self.program.ops, 0, payload, 0, 0) == Some(payload.len())
+    }
+}
+
+/// Runs the body at `pc` over `data` from `at`; where it ended, or `None` for a payload that does not match.
+fn run(ops: &[Op], mut pc: usize, data: &[u8], mut at: usize, depth: u32) -> Option<usize> {
+    loop {
+        let op = *ops.get(pc)?;
+        pc += 1;
+        match op {
+            Op::Return => return Some(at),
+            Op::Boolean => {
+                if *data.get(at)? > 1 {
+                    return None;
+                }
+                at += 1;
+            }
+            Op::Int => at = skip_int(data, at)?,
+            Op::Long => at = skip_long(data, at)?,
+            Op::Bytes => at = skip_bytes(data, at)?,
+            Op::String => at = skip_string(data, at)?,
+            Op::Skip(bytes) => at = skip(data, at, bytes as usize)?,
+            Op::Enum(symbols) => (_, at) = index(data, at, symbols)?,
+            Op::Nullable { null, over } => {
+                let (branch, next) = index(data, at, 2)?;
+                at = next;
+                if branch == u32::from(null) {
+                    pc = over as usize;
+                }
+            }
+            Op::NullableString { null } => {
+                let (branch, next) = index(data, at, 2)?;
+                at = if branch == u32::from(null) {
+                    next
+                } else {
+                    skip_string(data, next)?
+                };
+            }
+            Op::Union { branches } => {
+                let (branch, next) = index(data, at, branches)?;
+                at = next;
+                pc = match ops.get(pc + branch as usize) {
+                    Some(Op::Jump(target)) => *target as usize,
+                    _ => return None,
+                };
+            }
+            Op::Jump(target) => pc = target as usize,
+            Op::Call { body, levels } => {
+                at = run(ops, body as usize, data, at, deeper(depth, levels)?)?;
+            }
+            Op::Array { over, levels } => {
+                at = blocks::<false>(ops, pc, data, at, deeper(depth, levels)?)?;
+                pc = over as usize;
+            }
+            Op::Map { over, levels } => {
+                at = blocks::<true>(ops, pc, data, at, deeper(depth, levels)?)?;
+                pc = over as usize;
+            }
+            Op::EmptyItems => at = skip_empty_items(data, at)?,
+        }
+    }
+}
+
+fn deeper(depth: u32, levels: u8) -> Option<u32> {
+    Some(depth + u32::from(levels)).filter(|depth| *depth <= DEPTH_MAX)
+}
+
+/// The blocks of an array or a map: `count item*` until a count of 0; a negative count is followed by the block's
+/// size in bytes, which must be true.
+fn blocks<const KEYS: bool>(
+    ops: &[Op],
+    body: usize,
+    data: &[u8],
+    mut at: usize,
+    depth: u32,
+) -> Option<usize> {
+    loop {
+        let (count, next) = long(data, at)?;
+        at = next;
+        if count == 0 {
+            return Some(at);
+        }
+        let mut end = None;
+        if count < 0 {
+            let (size, next) = long(data, at)?;
+            at = next;
+            end = Some(at.checked_add(usize::try_from(size).ok()?)?);
+        }
+        // An item takes a byte at least, so this bounds the loop.
+        if count.unsigned_abs() > (data.len() - at) as u64 {
+            return None;
+        }
+        for _ in 0..count.unsigned_abs() {
+            if KEYS {
+                at = skip_string(data, at)?;
+            }
+            at = run(ops, body, data, at, depth)?;
+        }
+        if end.is_some_and(|end| end != at) {
+            return None;
+        }
+    }
+}
+
+fn skip_empty_items(data: &[u8], mut at: usize) -> Option<usize> {
+    let mut items = 0u64;
+    loop {
+        let (count, next) = long(data, at)?;
+        at = next;
+        if count == 0 {
+            return Some(at);
+        }
+        if count < 0 {
+            let (size, next) = long(data, at)?;
+            at = next;
+            if size != 0 {
+                return None;
+            }
+        }
+        items = items
+            .checked_add(count.unsigned_abs())
+            .filter(|items| *items <= ITEMS_MAX)?;
+    }
+}
+
+#[inline]
+fn skip(data: &[u8], at: usize, bytes: usize) -> Option<usize> {
+    at.checked_add(bytes).filter(|end| *end <= data.len())
+}
+
+/// An enum's or union's index: an int from 0 to below `limit`.
+#[inline]
+fn index(data: &[u8], at: usize, limit: u32) -> Option<(u32, usize)> {
+    let first = *data.get(at)?;
+    if first < 0x80 {
+        let index = u32::from(first >> 1);
+        return (first & 1 == 0 && index < limit).then_some((index, at + 1));
+    }
+    let (index, at) = long(data, at)?;
+    let index = u32::try_from(index).ok().filter(|index| *index < limit)?;
+    Some((index, at))
+}
+
+/// A zig-zag long and where it ends.
+#[inline]
+fn long(data: &[u8], at: usize) -> Option<(i64, usize)> {
+    let first = *data.get(at)?;
+    if first < 0x80 {
+        return Some((i64::from(first >> 1) ^ -i64::from(first & 1), at + 1));
+    }
+    long_of_many(data, at)
+}
+
+fn long_of_many(data: &[u8], at: usize) -> Option<(i64, usize)> {
+    let mut value = 0u64;
+    let mut shift = 0;
+    for (read, byte) in data.get(at..)?.iter().take(10).enumerate() {
+        // The tenth byte has one bit left to give.
+        if read == 9 && *byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if *byte < 0x80 {
+            return Some(((value >> 1) as i64 ^ -((value & 1) as i64), at + read + 1));
+        }
+    }
+    None
+}
+
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The next eight bytes, where there are so many.
+#[inline]
+fn eight(data: &[u8], at: usize) -> Option<u64> {
+    data.get(at..)?
+        .first_chunk::<8>()
+        .map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+#[inline]
+fn skip_long(data: &[u8], at: usize) -> Option<usize> {
+    if let Some(word) = eight(data, at) {
+        let ends = !word & HIGH_BITS;
+        if ends != 0 {
+            return Some(at + (ends.trailing_zeros() / 8) as usize + 1);
+        }
+    }
+    long(data, at).map(|(_, at)| at)
+}
+
+/// At most five bytes, and no bit beyond the 32nd.
+#[inline]
+fn skip_int(data: &[u8], at: usize) -> Option<usize> {
+    let first = *data.get(at)?;
+    if first < 0x80 {
+        return Some(at + 1);
+    }
+    let bytes = data.get(at..)?;
+    let length = bytes.iter().take(5).position(|byte| *byte < 0x80)?;
+    (length < 4 || *bytes.get(4)? <= 0x0f).then_some(at + length + 1)
+}
+
+/// A length and where the bytes that it counts begin.
+#[inline]
+fn length(data: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (length, at) = long(data, at)?;
+    Some((usize::try_from(length).ok()?, at))
+}
+
+#[inline]
+fn skip_bytes(data: &[u8], at: usize) -> Option<usize> {
+    let (length, at) = length(data, at)?;
+    skip(data, at, length)
+}
+
+#[inline]
+fn skip_string(data: &[u8], at: usize) -> Option<usize> {
+    let (length, start) = length(data, at)?;
+    let end = skip(data, start, length)?;
+    is_text(data, start, end).then_some(end)
+}
+
+/// Whether `data[start..end]` is UTF-8. Most text is short and ASCII: eight bytes at a time, reading over the end
+/// where the payload goes on.
+#[inline]
+fn is_text(data: &[u8], start: usize, end: usize) -> bool {
+    let mut at = start;
+    let mut bits = 0u64;
+    while at + 8 <= end {
+        let Some(word) = eight(data, at) else { return false };
+        bits |= word;
+        at += 8;
+    }
+    let rest = end - at;
+    if rest > 0 {
+        if let Some(word) = eight(data, at) {
+            bits |= word & !(u64::MAX << (8 * rest as u32));
+        } else {
+            let rest = data.get(at..end).unwrap_or_default();
+            bits |= rest.iter().fold(0, |bits, byte| bits | u64::from(*byte));
+        }
+    }
+    bits & HIGH_BITS == 0 || is_utf8(data, start, end)
+}
+
+#[cold]
+#[inline(never)]
+fn is_utf8(data: &[u8], start: usize, end: usize) -> bool {
+    data.get(start..end)
+        .is_some_and(|text| std::str::from_utf8(text).is_ok())
 }
