@@ -335,7 +335,10 @@ fn a_plain_bytes_schema_takes_what_confluent_writes_with_and_without_a_length() 
         assert_eq!(check(of, &text("counted")), Ok(()));
     }
     let inside = r#"{"type":"record","name":"R","fields":[{"name":"b","type":"bytes"}]}"#;
-    assert_eq!(says(inside, b"raw bytes"), "$.b: expected bytes of 57 bytes, 8 bytes left");
+    assert_eq!(
+        says(inside, b"raw bytes"),
+        "$.b: expected bytes of 57 bytes, 8 bytes left"
+    );
 }
 
 #[test]
