@@ -1,4 +1,24 @@
 //! The file as typed, turned into the rooms' own options as meant, and its diagnostics.
+//!
+//! [`yaml`] reads text into a tree with positions, [`section`] takes typed values out of it and gathers every mistake,
+//! and one file a section says what its keys mean. No other room sees the tree.
+
+mod address;
+mod diagnostic;
+mod environment;
+mod gateway;
+mod policies;
+mod ports;
+mod read;
+mod registry;
+mod section;
+mod units;
+mod upstream;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Position};
+pub use environment::Environment;
+pub use read::{CommandLine, load, parse, without_file};
 
 use crate::contract::Policies;
 use crate::gateway::GatewayOptions;

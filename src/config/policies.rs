@@ -1,0 +1,138 @@
+//! `policies`: what topics ask of their records.
+
+use super::section::{Reading, Section};
+use super::yaml::{Node, Value};
+use crate::contract::{
+    Action, Framing, Level, OnRegistryDown, Policies, Policy, Rule, SubjectNaming, TopicPattern,
+};
+use crate::schema::Subject;
+
+const LEVELS: [(&str, Level); 4] = [
+    ("off", Level::Off),
+    ("schema_id", Level::SchemaId),
+    ("payload", Level::Payload),
+    ("auto", Level::Auto),
+];
+
+/// `None`: documented, and not in this release.
+const FRAMINGS: [(&str, Option<Framing>); 4] = [
+    ("confluent", Some(Framing::Confluent)),
+    ("header", None),
+    ("raw", None),
+    ("auto", None),
+];
+const ACTIONS: [(&str, Option<Action>); 4] = [
+    ("reject", Some(Action::Reject)),
+    ("observe", Some(Action::Observe)),
+    ("dead_letter", None),
+    ("mark", None),
+];
+
+pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Policies {
+    let list = node
+        .and_then(|node| reading.list(node, "policies"))
+        .unwrap_or_default();
+    Policies(list.iter().filter_map(|node| policy(node, reading)).collect())
+}
+
+fn policy(node: &Node, reading: &mut Reading<'_>) -> Option<Policy> {
+    let mut policy = Policy::default_policy();
+    let mut section = reading.section(node, "policy")?;
+    if let Some(node) = section.require("topics", reading, "[\"payments.*\"]") {
+        policy.topics = topics(node, reading);
+    }
+    if let Some(rule) = section.take_section("value", reading) {
+        self::rule(rule, &mut policy.value, reading);
+    }
+    if let Some(rule) = section.take_section("key", reading) {
+        self::rule(rule, &mut policy.key, reading);
+    }
+    if let Some(action) = section.take("action").and_then(|node| action(node, reading)) {
+        policy.action = action;
+    }
+    if let Some(node) = section.take("on_registry_down") {
+        let words = [("refuse", OnRegistryDown::Refuse), ("pass", OnRegistryDown::Pass)];
+        let read = reading.word(node, "on_registry_down", &words);
+        policy.on_registry_down = read.unwrap_or(policy.on_registry_down);
+    }
+    if let Some(node) = section.take("null_value") {
+        let read = reading.word(node, "null_value", &[("allow", true), ("reject", false)]);
+        policy.null_value_allowed = read.unwrap_or(policy.null_value_allowed);
+    }
+    if let Some(node) = section.take("include_payload") {
+        policy.include_payload = reading.boolean(node, "include_payload").unwrap_or_default();
+    }
+    envelope(&mut section, reading);
+    section.finish(reading);
+    Some(policy)
+}
+
+fn topics(node: &Node, reading: &mut Reading<'_>) -> Vec<TopicPattern> {
+    let pattern = |node: &Node, reading: &mut Reading<'_>| {
+        reading.parsed(node, "topics", "[\"payments.*\", \"/(eu|us)-orders/\"]", |text| {
+            TopicPattern::parse(text).map_err(|error| error.to_string())
+        })
+    };
+    if let Value::Text(_) = &node.value {
+        return pattern(node, reading).into_iter().collect();
+    }
+    let list = reading.list(node, "topics").unwrap_or_default();
+    if list.is_empty() {
+        reading.report(node.at, "`topics` names no topic", None);
+    }
+    list.iter().filter_map(|node| pattern(node, reading)).collect()
+}
+
+fn rule(mut section: Section<'_>, rule: &mut Rule, reading: &mut Reading<'_>) {
+    if let Some(node) = section.take("level") {
+        rule.level = reading.word(node, "level", &LEVELS).unwrap_or(rule.level);
+    }
+    if let Some(node) = section.take("framing") {
+        match reading.word(node, "framing", &FRAMINGS) {
+            Some(Some(framing)) => rule.framing = framing,
+            Some(None) => not_this_word(node, "framing", reading),
+            None => {}
+        }
+    }
+    if let Some(node) = section.take("subject") {
+        match reading.text(node, "subject").as_deref() {
+            None => {}
+            Some("topic_name") => rule.subject = SubjectNaming::TopicName,
+            Some("record_name" | "topic_record_name") => not_this_word(node, "subject", reading),
+            Some(literal) => rule.subject = SubjectNaming::Literal(Subject(literal.into())),
+        }
+    }
+    section.refuse("version", reading);
+    envelope(&mut section, reading);
+    section.finish(reading);
+}
+
+fn action(node: &Node, reading: &mut Reading<'_>) -> Option<Action> {
+    if let Value::Map(_) = &node.value {
+        let mut section = reading.section(node, "action")?;
+        section.refuse("dead_letter", reading);
+        section.finish(reading);
+        return None;
+    }
+    match reading.word(node, "action", &ACTIONS)? {
+        Some(action) => Some(action),
+        None => {
+            not_this_word(node, "action", reading);
+            None
+        }
+    }
+}
+
+fn envelope(section: &mut Section<'_>, reading: &mut Reading<'_>) {
+    if let Some(node) = section.take("envelope")
+        && reading.boolean(node, "envelope") == Some(true)
+    {
+        reading.not_implemented(node.at, "envelope: true");
+    }
+}
+
+fn not_this_word(node: &Node, key: &str, reading: &mut Reading<'_>) {
+    if let Value::Text(word) = &node.value {
+        reading.not_implemented(node.at, &format!("{key}: {word}"));
+    }
+}

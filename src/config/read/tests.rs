@@ -1,0 +1,412 @@
+use super::*;
+use crate::contract::{Action, Level, OnRegistryDown, SubjectNaming};
+use crate::kafka::{ClientTls, HostPort};
+use crate::schema::CompatibilityLevel;
+use std::time::Duration;
+
+fn environment(name: &str) -> Option<String> {
+    (name == "KAFKA").then(|| "kafka-1:9092".to_owned())
+}
+
+fn read(text: &str) -> Result<Options, Diagnostics> {
+    parse(
+        text,
+        Path::new("/etc/portcullis/p.yaml"),
+        &environment,
+        &|_| true,
+        &CommandLine::default(),
+    )
+}
+
+/// The diagnostics' lines, without the file's name.
+fn wrong(text: &str) -> Vec<String> {
+    let found = read(text).err().map(|found| found.0).unwrap_or_default();
+    found
+        .iter()
+        .map(|d| {
+            d.to_string()
+                .trim_start_matches("/etc/portcullis/p.yaml:")
+                .to_owned()
+        })
+        .collect()
+}
+
+const UPSTREAM: &str = "upstream: { bootstrap_servers: [\"k:9092\"] }\n";
+
+#[test]
+fn the_least_file_gets_the_defaults() {
+    let options = read(UPSTREAM).unwrap();
+    let listener = &options.gateway.listeners[0];
+    assert_eq!(listener.address, "0.0.0.0:9192".parse().unwrap());
+    assert_eq!((listener.first_port, listener.brokers), (9193, 64));
+    assert_eq!(listener.advertised_host, "localhost");
+    assert_eq!(options.registry.listen, "0.0.0.0:8081".parse().unwrap());
+    assert_eq!(options.registry.store, Path::new("portcullis-data/registry"));
+    assert_eq!(options.admin, "127.0.0.1:9644".parse().unwrap());
+    assert_eq!(options.gateway.limits.frame_bytes_max, 100 << 20);
+    assert_eq!(options.gateway.limits.decompression.ratio_max, 128);
+    assert!(options.policies.0.is_empty());
+}
+
+#[test]
+fn the_command_line_alone_gets_the_same_defaults() {
+    let command_line = CommandLine {
+        upstream: Some("a:1,b:2".to_owned()),
+        data: Some("d".into()),
+    };
+    let options = without_file(&command_line).unwrap();
+    let servers = vec![
+        HostPort {
+            host: "a".into(),
+            port: 1,
+        },
+        HostPort {
+            host: "b".into(),
+            port: 2,
+        },
+    ];
+    assert_eq!(options.gateway.upstream.bootstrap_servers, servers);
+    assert_eq!(options.registry.store, Path::new("d/registry"));
+    assert_eq!(
+        options.gateway.listeners,
+        read(UPSTREAM).unwrap().gateway.listeners
+    );
+    assert!(
+        without_file(&CommandLine::default())
+            .unwrap_err()
+            .to_string()
+            .contains("--upstream")
+    );
+    let broken = CommandLine {
+        upstream: Some("a:1,b".to_owned()),
+        data: None,
+    };
+    assert!(
+        without_file(&broken)
+            .unwrap_err()
+            .to_string()
+            .contains("`b` is not a host and a port")
+    );
+}
+
+#[test]
+fn the_command_line_goes_before_the_file() {
+    let command_line = CommandLine {
+        upstream: Some("other:1".to_owned()),
+        data: Some("/d".into()),
+    };
+    let text = format!("{UPSTREAM}registry: {{ embedded: {{ store: {{ file: r }} }} }}\n");
+    for text in [text.as_str(), "admin:\n"] {
+        let options = parse(text, Path::new("p.yaml"), &environment, &|_| true, &command_line).unwrap();
+        assert_eq!(options.gateway.upstream.bootstrap_servers[0].host, "other");
+        assert_eq!(options.registry.store, Path::new("/d/registry"));
+    }
+}
+
+#[test]
+fn what_is_typed_becomes_what_is_meant() {
+    let options = read(
+        r#"
+upstream:
+  bootstrap_servers: ["${KAFKA}", "kafka-2:${PORT:-9093}"]
+  tls: { ca: ca.pem, certificate: client.pem, key: /keys/client.key }
+gateway:
+  listeners:
+    - name: internal
+      address: 0.0.0.0:9192
+      advertised_host: gateway.internal
+      routing: { port_per_broker: { first_port: 9200, brokers: 8 } }
+    - address: 10.0.0.1:9292
+      tls: { certificate: gw.pem, key: gw.key, client_ca: clients.pem }
+  limits: { max_frame: 10MiB, max_connections: 5, memory: 20MiB, decompressed_batch: 1MiB, decompression_ratio: 9 }
+  drain_timeout: 5s
+registry:
+  embedded:
+    listen: 127.0.0.1:8085
+    store: { file: ./registry }
+    master_eligibility: true
+    compatibility: FULL_TRANSITIVE
+policies:
+  - topics: ["payments.*", "/(eu|us)-orders/"]
+    value: { level: payload, framing: confluent, subject: topic_name }
+    key: { level: off }
+    action: observe
+    on_registry_down: pass
+    null_value: reject
+    include_payload: true
+  - topics: clicks
+    value: { level: schema_id, subject: common-value, envelope: false }
+admin: { listen: "127.0.0.1:9000" }
+"#,
+    )
+    .unwrap();
+    let upstream = &options.gateway.upstream;
+    assert_eq!(
+        upstream.bootstrap_servers[1],
+        HostPort {
+            host: "kafka-2".into(),
+            port: 9093
+        }
+    );
+    let tls = ClientTls {
+        ca: Some("/etc/portcullis/ca.pem".into()),
+        identity: Some(("/etc/portcullis/client.pem".into(), "/keys/client.key".into())),
+    };
+    assert_eq!(upstream.tls, Some(tls));
+    let [internal, external] = options.gateway.listeners.as_slice() else {
+        panic!("two listeners")
+    };
+    assert_eq!((internal.first_port, internal.brokers), (9200, 8));
+    assert_eq!(internal.advertised_host, "gateway.internal");
+    assert_eq!((external.name.as_str(), external.first_port), ("port-9292", 9293));
+    assert_eq!(external.advertised_host, "10.0.0.1");
+    let client_ca = external.tls.as_ref().unwrap().client_ca.as_deref();
+    assert_eq!(client_ca, Some(Path::new("/etc/portcullis/clients.pem")));
+    let limits = options.gateway.limits;
+    assert_eq!((limits.frame_bytes_max, limits.connections_max), (10 << 20, 5));
+    assert_eq!(
+        (limits.decompression.bytes_max, limits.decompression.ratio_max),
+        (1 << 20, 9)
+    );
+    assert_eq!(options.gateway.drain_timeout, Duration::from_secs(5));
+    assert_eq!(options.registry.store, Path::new("/etc/portcullis/./registry"));
+    assert_eq!(options.registry.compatibility, CompatibilityLevel::FullTransitive);
+    assert_eq!(options.admin.port(), 9000);
+    let first = &options.policies.0[0];
+    assert_eq!(
+        (first.value.level, first.key.level, first.action),
+        (Level::Payload, Level::Off, Action::Observe)
+    );
+    assert_eq!(first.on_registry_down, OnRegistryDown::Pass);
+    assert!(first.include_payload && !first.null_value_allowed);
+    assert_eq!(options.policies.rules_for("us-orders").value, Level::Payload);
+    let second = &options.policies.0[1];
+    assert!(
+        matches!(&second.value.subject, SubjectNaming::Literal(subject) if &*subject.0 == "common-value")
+    );
+    assert_eq!(second.key.level, Level::Auto);
+}
+
+#[test]
+fn every_mistake_is_named_in_one_pass_in_the_files_order() {
+    let found = wrong(
+        "upstream: { bootstrap_server: [\"k:9092\"] }\ngateway:\n  listners: []\n  drain_timeout: 30\nadmn: 1\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "1:11: `upstream.bootstrap_servers` is missing; for example `bootstrap_servers: [\"kafka-1:9092\"]`",
+            "1:13: unknown key `bootstrap_server` in `upstream`; did you mean `bootstrap_servers`?",
+            "3:3: unknown key `listners` in `gateway`; did you mean `listeners`?",
+            "4:18: `drain_timeout`: `30` has no unit; for example `drain_timeout: 30s`",
+            "5:1: unknown key `admn`; did you mean `admin`?",
+        ]
+    );
+}
+
+#[test]
+fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
+    for (text, expected) in [
+        (
+            "policies:\n  - { topics: [a], action: dead_letter }\n",
+            "3:28: `action: dead_letter`",
+        ),
+        (
+            "policies:\n  - { topics: [a], action: mark }\n",
+            "3:28: `action: mark`",
+        ),
+        (
+            "policies:\n  - topics: [a]\n    action: { dead_letter: { topic: a.dlq } }\n",
+            "4:15: `action.dead_letter`",
+        ),
+        (
+            "policies:\n  - { topics: [a], value: { framing: raw } }\n",
+            "3:38: `framing: raw`",
+        ),
+        (
+            "policies:\n  - { topics: [a], key: { framing: header } }\n",
+            "3:36: `framing: header`",
+        ),
+        (
+            "policies:\n  - { topics: [a], value: { framing: auto } }\n",
+            "3:38: `framing: auto`",
+        ),
+        (
+            "policies:\n  - { topics: [a], value: { subject: record_name } }\n",
+            "3:38: `subject: record_name`",
+        ),
+        (
+            "policies:\n  - { topics: [a], value: { subject: topic_record_name } }\n",
+            "3:38: `subject: topic_record_name`",
+        ),
+        (
+            "policies:\n  - { topics: [a], value: { version: latest } }\n",
+            "3:29: `value.version`",
+        ),
+        (
+            "policies:\n  - { topics: [a], envelope: true }\n",
+            "3:30: `envelope: true`",
+        ),
+        (
+            "registry: { external: { urls: [\"http://r\"] } }\n",
+            "2:13: `registry.external`",
+        ),
+        (
+            "registry: { embedded: { store: { kafka: { topic: _schemas } } } }\n",
+            "2:34: `registry.embedded.store.kafka`",
+        ),
+        (
+            "registry: { embedded: { master_eligibility: false } }\n",
+            "2:45: `master_eligibility: false`",
+        ),
+        (
+            "gateway: { listeners: [ { address: 1.1.1.1:1, routing: { sni: { bootstrap: k } } } ] }\n",
+            "2:58: `routing.sni`",
+        ),
+    ] {
+        let expected = format!("{expected} is not implemented in this release");
+        let found = wrong(&format!("{UPSTREAM}{text}"));
+        assert!(
+            found
+                .iter()
+                .any(|line| line.ends_with(&expected) || line == &expected),
+            "{text}\n{found:#?}"
+        );
+        assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+    }
+    let found = wrong("upstream:\n  bootstrap_servers: [\"k:1\"]\n  sasl: { mechanism: PLAIN }\n");
+    assert_eq!(found, ["3:3: `upstream.sasl` is not implemented in this release"]);
+}
+
+#[test]
+fn values_out_of_their_bounds_are_refused_with_an_example() {
+    for (text, expected) in [
+        (
+            "gateway: { limits: { max_frame: huge } }",
+            "`huge` is not a size; for example `max_frame: 100MiB`",
+        ),
+        (
+            "gateway: { limits: { max_frame: 2GiB, memory: 4GiB } }",
+            "more than the protocol's lengths can say",
+        ),
+        (
+            "gateway: { limits: { memory: 1MiB } }",
+            "`max_frame` is more than `memory`",
+        ),
+        (
+            "gateway: { limits: { max_connections: 0 } }",
+            "not a number from 1 to 10000000",
+        ),
+        ("gateway: { listeners: [] }", "`listeners` is empty"),
+        (
+            "gateway: { listeners: [ { address: gateway } ] }",
+            "not an IP address and a port",
+        ),
+        (
+            "gateway: { listeners: [ { address: 0.0.0.0:9192, routing: { port_per_broker: { first_port: 65500 } } } ] }",
+            "64 broker ports from 65500 on are more than there are ports",
+        ),
+        (
+            "gateway: { listeners: [ { name: a, address: 0.0.0.0:1 }, { name: a, address: 0.0.0.0:100 } ] }",
+            "a second listener is called `a`",
+        ),
+        (
+            "gateway: { listeners: [ { address: 0.0.0.0:1, tls: { certificate: c } } ] }",
+            "`listener.tls.key` is missing",
+        ),
+        (
+            "policies: [ { value: { level: payload } } ]",
+            "`policy.topics` is missing",
+        ),
+        ("policies: [ { topics: [] } ]", "`topics` names no topic"),
+        ("policies: [ { topics: [\"/(/\"] } ]", "not a regular expression"),
+        ("policies: [ { topics: [7] } ]", ""),
+        (
+            "policies: [ { topics: [a], value: { level: paylod } } ]",
+            "did you mean `payload`?",
+        ),
+        (
+            "policies: [ { topics: [a], include_payload: maybe } ]",
+            "must be true or false, not `maybe`",
+        ),
+        (
+            "policies: { topics: [a] }",
+            "`policies` must be a list, not a section",
+        ),
+        (
+            "registry: { embedded: { compatibility: BACKWARDS } }",
+            "did you mean `BACKWARD`?",
+        ),
+        (
+            "admin: { listen: \"${NOT_SET}\" }",
+            "environment variable NOT_SET is not set",
+        ),
+        (
+            "admin: { listen: \"${NOT_SET:?say where}\" }",
+            "NOT_SET: say where",
+        ),
+        ("admin: 9644", "`admin` must be a section"),
+    ] {
+        let found = wrong(&format!("{UPSTREAM}{text}\n"));
+        if expected.is_empty() {
+            assert!(found.is_empty(), "{text}\n{found:#?}");
+        } else {
+            assert!(
+                found.iter().any(|line| line.contains(expected)),
+                "{text}\n{found:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn two_servers_on_one_port_are_refused() {
+    for (text, expected) in [
+        (
+            "admin: { listen: 0.0.0.0:9200 }",
+            "the brokers of listener `default` (ports 9193 to 9256) and admin (port 9200)",
+        ),
+        (
+            "registry: { embedded: { listen: 127.0.0.1:9192 } }",
+            "listener `default` (port 9192) and the registry (port 9192)",
+        ),
+        (
+            "gateway: { listeners: [ { name: a, address: 0.0.0.0:9192 }, { name: b, address: 0.0.0.0:9250 } ] }",
+            "the brokers of listener `a` (ports 9193 to 9256) and listener `b` (port 9250)",
+        ),
+    ] {
+        let found = wrong(&format!("{UPSTREAM}{text}\n"));
+        assert!(
+            found.iter().any(|line| line.contains(expected)),
+            "{text}\n{found:#?}"
+        );
+    }
+    let apart = "gateway: { listeners: [ { name: a, address: 127.0.0.1:9192 }, { name: b, address: 127.0.0.2:9192 } ] }";
+    assert_eq!(wrong(&format!("{UPSTREAM}{apart}\n")), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let text = "upstream:\n  bootstrap_servers: [\"k:1\"]\n  tls: { ca: ca.pem }\n";
+    let found = parse(
+        text,
+        Path::new("/etc/p.yaml"),
+        &environment,
+        &|_| false,
+        &CommandLine::default(),
+    );
+    let line = found.err().unwrap().to_string();
+    assert!(
+        line.starts_with("/etc/p.yaml:3:14: `ca`: there is no file /etc/ca.pem"),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_empty_file_says_what_is_missing() {
+    for text in ["", "# nothing\n", "gateway:\n"] {
+        let found = wrong(text);
+        assert!(found[0].contains("`upstream` is missing"), "{found:#?}");
+    }
+    assert!(wrong("- a\n")[0].contains("must be a section"));
+}
