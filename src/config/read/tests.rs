@@ -241,7 +241,7 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
         ),
         (
             "policies:\n  - { topics: [a], value: { version: latest } }\n",
-            "3:29: `value.version`",
+            "3:29: `policy.value.version`",
         ),
         (
             "policies:\n  - { topics: [a], envelope: true }\n",
