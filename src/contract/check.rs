@@ -306,3 +306,6 @@ fn quote(bytes: &[u8], line: &mut String) {
     line.push_str(" payload ");
     line.extend(quoted.escape_ascii().map(char::from));
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,4 +13,4 @@ pub use policy::{
     TopicPattern, TopicRules,
 };
 pub use schemas::{Governing, Lookup, Presence, SchemaSource};
-pub use violation::{Code, Part, Violation};
+pub use violation::{Code, Part, ViolatedSchema, Violation};

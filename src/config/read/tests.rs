@@ -261,7 +261,7 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
         ),
         (
             "gateway: { listeners: [ { address: 1.1.1.1:1, routing: { sni: { bootstrap: k } } } ] }\n",
-            "2:58: `routing.sni`",
+            "2:58: `listener.routing.sni`",
         ),
     ] {
         let expected = format!("{expected} is not implemented in this release");
