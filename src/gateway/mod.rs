@@ -75,6 +75,10 @@ pub struct Gateway {
 
 /// Binds the listeners and serves. Fails when a certificate cannot be read or a bootstrap port not be bound; an
 /// upstream that is down is no reason to fail, only not to be ready.
+#[expect(
+    clippy::unused_async,
+    reason = "it spawns: the type says that it wants a runtime"
+)]
 pub async fn start(
     options: GatewayOptions,
     policies: Policies,
@@ -115,9 +119,13 @@ impl Gateway {
             .min(Semaphore::MAX_PERMITS);
         let all = u32::try_from(all).unwrap_or(u32::MAX);
         let closed = self.shared.connection_permits.acquire_many(all);
-        match tokio::time::timeout(self.shared.options.drain_timeout, closed).await {
-            Ok(_) => info!("every connection is drained"),
-            Err(_) => warn!("drain_timeout has passed: the connections that are left are cut"),
+        if tokio::time::timeout(self.shared.options.drain_timeout, closed)
+            .await
+            .is_ok()
+        {
+            info!("every connection is drained");
+        } else {
+            warn!("drain_timeout has passed: the connections that are left are cut");
         }
     }
 }

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use ulid::Ulid;
 
 thread_local! {
@@ -43,15 +44,21 @@ impl World for Outside<'_> {
 
     fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict {
         let limits = self.shared.options.limits.decompression;
-        CHECKER
-            .with_borrow_mut(|kept| {
-                let (_, checker) = match kept {
-                    Some((made_for, _)) if *made_for == limits => kept.as_mut(),
-                    _ => Some(kept.insert((limits, Checker::new(limits)))),
-                }?;
-                Some(checker.check(rules, records, self.shared.schemas.as_ref(), &mut Ulid::new))
-            })
-            .unwrap_or(BatchVerdict::Unchecked { records: 0 })
+        CHECKER.with_borrow_mut(|kept| {
+            let (made_for, checker) = kept.get_or_insert_with(|| (limits, Checker::new(limits)));
+            if *made_for != limits {
+                (*made_for, *checker) = (limits, Checker::new(limits));
+            }
+            let began = Instant::now();
+            let verdict = checker.check(rules, records, self.shared.schemas.as_ref(), &mut Ulid::new);
+            if let Some(format) = checker.format() {
+                self.shared
+                    .counters
+                    .validation_seconds(format)
+                    .record(began.elapsed());
+            }
+            verdict
+        })
     }
 
     fn judged(&mut self, judged: Judged<'_, Self::Metrics>) {

@@ -18,11 +18,11 @@ use tracing::{debug, info, warn};
 
 /// A client that has not sent a whole request by then is closed; a slow large frame has as long again each time
 /// that bytes arrive at [`FRAME_BYTES_PER_SECOND_MIN`] or faster.
-const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+const FRAME_TIMEOUT: Duration = Duration::from_mins(1);
 const FRAME_BYTES_PER_SECOND_MIN: u64 = 1024;
 /// A connection on which nothing at all happens is closed, as a broker does (`connections.max.idle.ms`), a little
 /// later than the broker's own ten minutes.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(11 * 60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(11);
 /// After connecting, something has to come.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a read that was stopped by the memory budget waits before it asks again.

@@ -6,6 +6,7 @@ use super::routes::Routes;
 use super::topics::{TopicId, Topics};
 use crate::contract::{Policies, SchemaSource};
 use crate::kafka::{Cluster, Connector, HostPort};
+use crate::schema::SchemaType;
 use crate::telemetry::health::Health;
 use crate::telemetry::metrics;
 use ::metrics::{Counter, Histogram};
@@ -31,6 +32,33 @@ pub struct Counters {
     pub upstream_in: Counter,
     pub upstream_out: Counter,
     pub produce_added_seconds: Histogram,
+    avro_seconds: Histogram,
+    protobuf_seconds: Histogram,
+    json_seconds: Histogram,
+}
+
+impl Counters {
+    fn new() -> Self {
+        Self {
+            client_in: metrics::bytes("client_in"),
+            client_out: metrics::bytes("client_out"),
+            upstream_in: metrics::bytes("upstream_in"),
+            upstream_out: metrics::bytes("upstream_out"),
+            produce_added_seconds: metrics::request_added_seconds("Produce"),
+            avro_seconds: metrics::validation_seconds("avro"),
+            protobuf_seconds: metrics::validation_seconds("protobuf"),
+            json_seconds: metrics::validation_seconds("json"),
+        }
+    }
+
+    /// A batch's check, by the language of its schemas.
+    pub fn validation_seconds(&self, format: SchemaType) -> &Histogram {
+        match format {
+            SchemaType::Avro => &self.avro_seconds,
+            SchemaType::Protobuf => &self.protobuf_seconds,
+            SchemaType::Json => &self.json_seconds,
+        }
+    }
 }
 
 pub struct Shared {
@@ -70,13 +98,7 @@ impl Shared {
             topics: Topics::new(policies),
             schemas,
             budget: Budget::new(options.limits.memory_bytes_max),
-            counters: Counters {
-                client_in: metrics::bytes("client_in"),
-                client_out: metrics::bytes("client_out"),
-                upstream_in: metrics::bytes("upstream_in"),
-                upstream_out: metrics::bytes("upstream_out"),
-                produce_added_seconds: metrics::request_added_seconds("Produce"),
-            },
+            counters: Counters::new(),
             connection_permits: Arc::new(Semaphore::new(
                 options.limits.connections_max.min(Semaphore::MAX_PERMITS),
             )),
@@ -116,11 +138,10 @@ pub async fn follow(shared: Arc<Shared>, mut asked: mpsc::Receiver<TopicId>, hea
         let pause = match cluster.ask(&ids).await {
             Ok(learned) => {
                 if was_up != Some(true) {
-                    match &learned.brokers {
-                        Some(brokers) => info!(brokers = brokers.len(), "the cluster answers"),
-                        None => info!(
-                            "the cluster answers, and wants SASL: its brokers are learnt from clients' metadata"
-                        ),
+                    let brokers = learned.brokers.as_ref().map(Vec::len);
+                    info!(brokers, "the cluster answers");
+                    if brokers.is_none() {
+                        info!("the cluster wants SASL: its brokers are learnt from clients' metadata");
                     }
                 }
                 was_up = Some(true);

@@ -13,9 +13,11 @@ const TOPIC_IDS_MAX: usize = 500_000;
 
 pub type TopicId = [u8; 16];
 
+pub type CountedTopic = Topic<Arc<TopicMetrics>>;
+
 pub struct Topics {
     policies: Policies,
-    by_name: RwLock<HashMap<Box<str>, Arc<Topic<Arc<TopicMetrics>>>>>,
+    by_name: RwLock<HashMap<Box<str>, Arc<CountedTopic>>>,
     names: RwLock<HashMap<TopicId, Arc<str>>>,
 }
 
@@ -29,7 +31,7 @@ impl Topics {
         }
     }
 
-    pub fn get(&self, name: &str) -> Arc<Topic<Arc<TopicMetrics>>> {
+    pub fn get(&self, name: &str) -> Arc<CountedTopic> {
         if let Some(topic) = self
             .by_name
             .read()

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 /// A peer that is gone without a word is noticed within this time.
-const DEAD_PEER_TIMEOUT: Duration = Duration::from_secs(60);
+const DEAD_PEER_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub enum Stream {
     Plain(TcpStream),

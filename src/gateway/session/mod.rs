@@ -82,6 +82,16 @@ enum Position {
     Holding(usize),
 }
 
+/// How far the session's life has come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Phase {
+    Serving,
+    /// No more requests are taken; those under way are answered.
+    Draining,
+    /// Everything sendable still goes out, then both connections close.
+    Closing(CloseReason),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionLimits {
     pub frame_bytes_max: usize,
@@ -100,9 +110,7 @@ pub struct Session {
     scratch: Vec<u8>,
     client_ended: bool,
     upstream_ended: bool,
-    draining: bool,
-    /// Everything sendable still goes out, then both connections close.
-    closing: Option<CloseReason>,
+    phase: Phase,
     waits_for_budget: bool,
     produce_requests: u64,
 }
@@ -122,8 +130,7 @@ impl Session {
             scratch: Vec::new(),
             client_ended: false,
             upstream_ended: false,
-            draining: false,
-            closing: None,
+            phase: Phase::Serving,
             waits_for_budget: false,
             produce_requests: 0,
         }
@@ -131,7 +138,7 @@ impl Session {
 
     /// Parses what has arrived as far as it goes.
     pub fn advance<W: World>(&mut self, world: &mut W) {
-        while self.closing.is_none() {
+        while self.closing().is_none() {
             let moved = self.advance_requests(world).and_then(|requests| {
                 let responses = self.advance_responses(world)?;
                 Ok(requests || responses)
@@ -139,14 +146,14 @@ impl Session {
             match moved {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(reason) => self.closing = Some(reason),
+                Err(reason) => self.close(reason),
             }
         }
     }
 
     /// The buffer for the next read from the client; `None` while nothing should be read.
     pub fn client_buffer<W: World>(&mut self, world: &mut W) -> Option<&mut Vec<u8>> {
-        if self.client_ended || self.closing.is_some() || self.up.sendable().len() >= BACKLOG_BYTES_MAX {
+        if self.client_ended || self.closing().is_some() || self.up.sendable().len() >= BACKLOG_BYTES_MAX {
             return None;
         }
         let frame_left = match self.request {
@@ -162,7 +169,8 @@ impl Session {
 
     /// The buffer for the next read from the broker; `None` while nothing should be read.
     pub fn upstream_buffer<W: World>(&mut self, world: &mut W) -> Option<&mut Vec<u8>> {
-        if self.upstream_ended || self.closing.is_some() || self.down.sendable().len() >= BACKLOG_BYTES_MAX {
+        if self.upstream_ended || self.closing().is_some() || self.down.sendable().len() >= BACKLOG_BYTES_MAX
+        {
             return None;
         }
         let frame_left = match self.response {
@@ -219,16 +227,23 @@ impl Session {
 
     /// No more requests are taken; the session is over when those under way are answered.
     pub fn drain(&mut self) {
-        self.draining = true;
+        if self.phase == Phase::Serving {
+            self.phase = Phase::Draining;
+        }
     }
 
     pub fn close(&mut self, reason: CloseReason) {
-        self.closing.get_or_insert(reason);
+        if self.closing().is_none() {
+            self.phase = Phase::Closing(reason);
+        }
     }
 
     #[must_use]
     pub fn closing(&self) -> Option<&CloseReason> {
-        self.closing.as_ref()
+        match &self.phase {
+            Phase::Closing(reason) => Some(reason),
+            Phase::Serving | Phase::Draining => None,
+        }
     }
 
     /// Whether the broker may be told that no more comes: the client is done and all of it has been sent.
@@ -241,13 +256,13 @@ impl Session {
     #[must_use]
     pub fn is_over(&self) -> bool {
         let flushed = self.up.sendable().is_empty() && self.down.sendable().is_empty();
-        if self.closing.is_some() {
+        if self.closing().is_some() {
             return flushed || self.upstream_ended;
         }
         if self.upstream_ended {
             return self.down.sendable().is_empty();
         }
-        self.draining
+        self.phase == Phase::Draining
             && flushed
             && self.pending.is_empty()
             && self.request == Position::Boundary

@@ -25,7 +25,7 @@ pub fn judge<W: World>(
     client_id: Option<&str>,
 ) -> Vec<LocalAnswer> {
     let mut answers = Vec::new();
-    let mut last: Option<(TopicRef<'_>, Option<Arc<Topic<W::Metrics>>>)> = None;
+    let mut last: Option<(TopicRef<'_>, Known<W>)> = None;
     for (index, partition) in request.partitions().enumerate() {
         let topic = match &last {
             Some((named, topic)) if *named == partition.topic => topic.clone(),
@@ -51,7 +51,10 @@ pub fn judge<W: World>(
     answers
 }
 
-fn find<W: World>(world: &mut W, topic: TopicRef<'_>) -> Option<Arc<Topic<W::Metrics>>> {
+/// A topic, unless its id is not known.
+type Known<W> = Option<Arc<Topic<<W as World>::Metrics>>>;
+
+fn find<W: World>(world: &mut W, topic: TopicRef<'_>) -> Known<W> {
     match topic {
         TopicRef::Name(name) => Some(world.topic(name)),
         TopicRef::Id(id) => {

@@ -4,14 +4,14 @@ use super::pending::{Forwarded, Handling, Pending};
 use super::produce::{self, LocalAnswer};
 use super::sasl::{Sasl, UNAUTHENTICATED_FRAME_BYTES_MAX};
 use super::world::World;
-use super::{CloseReason, FRAME_HEAD_BYTES, PENDING_MAX, Position, Session};
+use super::{CloseReason, FRAME_HEAD_BYTES, PENDING_MAX, Phase, Position, Session};
 use crate::wire::addresses::carries_addresses;
 use crate::wire::api::{ApiKey, client_api};
 use crate::wire::api_versions;
 use crate::wire::header::{RequestHead, read_request_header, response_header_is_flexible};
 use crate::wire::produce_request::ProduceRequest;
 use crate::wire::produce_response::ProduceResponse;
-use crate::wire::reader::{Reader, WireError};
+use crate::wire::reader::Reader;
 use crate::wire::writer::Writer;
 
 impl Session {
@@ -41,7 +41,8 @@ impl Session {
     }
 
     fn begin_request<W: World>(&mut self, world: &mut W) -> Result<bool, CloseReason> {
-        if self.draining || self.pending.len() >= PENDING_MAX || self.sasl.awaits_handshake() {
+        if self.phase == Phase::Draining || self.pending.len() >= PENDING_MAX || self.sasl.awaits_handshake()
+        {
             return Ok(false);
         }
         let Some((length, head)) = self.read_head(world)? else {
@@ -113,14 +114,7 @@ impl Session {
             };
             return Ok(Some((length, head)));
         }
-        let mut read = || {
-            Ok::<_, WireError>(RequestHead {
-                api_key: ApiKey(reader.i16()?),
-                api_version: reader.i16()?,
-                correlation_id: reader.i32()?,
-            })
-        };
-        Ok(read().ok().map(|head| (length, head)))
+        Ok(RequestHead::read(reader.rest()).ok().map(|head| (length, head)))
     }
 
     fn forwarded(&mut self, head: RequestHead, handling: Handling) {
@@ -136,15 +130,7 @@ impl Session {
     fn take_held<W: World>(&mut self, world: &mut W, total: usize) -> Result<(), CloseReason> {
         let frame = self.up.unparsed().get(..total).unwrap_or_default();
         let request = frame.get(4..).unwrap_or_default();
-        let mut reader = Reader::new(request);
-        let mut read = || {
-            Ok(RequestHead {
-                api_key: ApiKey(reader.i16()?),
-                api_version: reader.i16()?,
-                correlation_id: reader.i32()?,
-            })
-        };
-        let head: RequestHead = read().map_err(CloseReason::Request)?;
+        let head = RequestHead::read(request).map_err(CloseReason::Request)?;
         match head.api_key {
             ApiKey::API_VERSIONS => {
                 let mut answer = Vec::new();

@@ -7,7 +7,7 @@ use crate::wire::writer::Writer;
 
 /// A coordinator that clients cannot reach through us is answered as one that is not available (retriable).
 struct Node {
-    node_id: i32,
+    id: i32,
     host: String,
     port: i32,
     reachable: bool,
@@ -19,7 +19,7 @@ impl Node {
         let host = reader.string(flexible)?;
         let port = reader.i32()?;
         let nobody = Self {
-            node_id: -1,
+            id: -1,
             host: String::new(),
             port: -1,
             reachable: node_id < 0,
@@ -29,7 +29,7 @@ impl Node {
         }
         Ok(match map.advertise(node_id, host, port) {
             Some((host, port)) => Self {
-                node_id,
+                id: node_id,
                 host,
                 port: i32::from(port),
                 reachable: true,
@@ -47,7 +47,7 @@ impl Node {
     }
 
     fn write(&self, writer: &mut Writer<'_>, flexible: bool) {
-        writer.i32(self.node_id);
+        writer.i32(self.id);
         writer.string(flexible, &self.host);
         writer.i32(self.port);
     }
