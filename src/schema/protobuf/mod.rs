@@ -1,6 +1,20 @@
-//! Protobuf.
+//! Protobuf: `.proto` text (or a base64 `FileDescriptorProto`) to descriptors, to the text that is stored, and to
+//! the tables that check payloads. `docs/validation-protobuf.md` lists the rules.
+
+mod builtin;
+mod limits;
+mod source;
+mod options;
+mod aggregate;
+mod canonical;
+mod program;
+mod walk;
+mod explain;
 
 pub mod parse;
 pub mod validate;
 
 pub use parse::ProtobufSchema;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,414 @@
+//! A schema as tables for the walk: for each message that can be reached, its fields by number.
+//!
+//! A field is found in a dense table by its number when the number is small for the message's size, else by binary
+//! search. Tables grow only with the number of fields, never with their numbers.
+
+use super::limits;
+use super::source::{group_names, is_implicit_map_entry};
+use crate::schema::SchemaError;
+use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+use prost_reflect::{
+    Cardinality, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, Syntax,
+};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+const MESSAGES_MAX: usize = 100_000;
+const FIELDS_MAX: usize = 500_000;
+/// Required fields of one message: their bits lie on the walk's stack.
+pub(super) const REQUIRED_MAX: usize = 1_024;
+/// Those whose bits are kept while walking; more of them cost a second pass over the message.
+pub(super) const REQUIRED_FAST: usize = 64;
+
+/// What the walk does with a field's value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Shape {
+    Unknown,
+    Varint,
+    Fixed64,
+    Fixed32,
+    Bytes,
+    /// Bytes that must be UTF-8: proto3 strings.
+    Text,
+    Message,
+    Group,
+    RepeatedVarint,
+    RepeatedFixed64,
+    RepeatedFixed32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    /// Bit of the message's required set; 0 for what is not required, or is beyond the first 64.
+    pub(super) required: u64,
+    pub(super) number: u32,
+    /// Index of a message.
+    pub(super) target: u32,
+    /// Index into `Program::labels`.
+    pub(super) label: u32,
+    pub(super) shape: Shape,
+}
+
+impl Field {
+    pub(super) const UNKNOWN: Self = Self {
+        required: 0,
+        number: 0,
+        target: 0,
+        label: 0,
+        shape: Shape::Unknown,
+    };
+}
+
+pub(super) struct Message {
+    /// `Program::fields[dense..sparse]` is indexed by field number, `[sparse..end]` sorted by it.
+    pub(super) dense: u32,
+    pub(super) sparse: u32,
+    pub(super) end: u32,
+    /// Bits of all required fields, the first 64 of them.
+    pub(super) required: u64,
+    /// Required fields in order of their bits, as label indexes; more than 64 make the message wide.
+    pub(super) required_labels: Box<[u32]>,
+}
+
+/// What the explanation says of a field. The walk does not touch it.
+pub(super) struct FieldLabel {
+    pub(super) number: u32,
+    pub(super) name: Box<str>,
+    /// `int64`, `string`, `message shop.Item` …
+    pub(super) type_name: Box<str>,
+    pub(super) repeated: bool,
+    pub(super) map: bool,
+    /// Position among the message's required fields.
+    pub(super) required: Option<u32>,
+}
+
+/// A message as Confluent's message indexes count them.
+struct Node {
+    message: u32,
+    children: u32,
+    child_count: u32,
+}
+
+pub(super) struct Program {
+    messages: Vec<Message>,
+    fields: Vec<Field>,
+    labels: Vec<FieldLabel>,
+    nodes: Vec<Node>,
+    root_count: u32,
+}
+
+impl Program {
+    pub(super) fn message(&self, id: u32) -> Option<&Message> {
+        self.messages.get(id as usize)
+    }
+
+    /// The message's fields by number, and those beyond, sorted.
+    pub(super) fn fields(&self, message: &Message) -> (&[Field], &[Field]) {
+        let dense = self
+            .fields
+            .get(message.dense as usize..message.sparse as usize)
+            .unwrap_or_default();
+        let sparse = self
+            .fields
+            .get(message.sparse as usize..message.end as usize)
+            .unwrap_or_default();
+        (dense, sparse)
+    }
+
+    pub(super) fn label(&self, index: u32) -> Option<&FieldLabel> {
+        self.labels.get(index as usize)
+    }
+
+    /// Follows message indexes; none at all means the first message.
+    pub(super) fn by_indexes(&self, indexes: impl IntoIterator<Item = i64>) -> Option<u32> {
+        let mut indexes = indexes.into_iter();
+        let first = indexes.next().unwrap_or(0);
+        let mut node = self.node(0, self.root_count, first)?;
+        for index in indexes {
+            node = self.node(node.children, node.child_count, index)?;
+        }
+        Some(node.message)
+    }
+
+    fn node(&self, first: u32, count: u32, index: i64) -> Option<&Node> {
+        let index = u32::try_from(index).ok().filter(|index| *index < count)?;
+        self.nodes.get((first + index) as usize)
+    }
+
+    pub(super) fn compile(file: &FileDescriptor, written: &FileDescriptorProto) -> Result<Self, SchemaError> {
+        let mut compiler = Compiler::default();
+        compiler.index(file, written);
+        let mut next = 0;
+        while let Some(descriptor) = compiler.queue.get(next).cloned() {
+            compiler.message(&descriptor)?;
+            next += 1;
+        }
+        Ok(compiler.program)
+    }
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self {
+            messages: Vec::new(),
+            fields: Vec::new(),
+            labels: Vec::new(),
+            nodes: Vec::new(),
+            root_count: 0,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Compiler {
+    program: Program,
+    ids: HashMap<String, u32>,
+    /// Messages in order of their ids; those not compiled yet are at the end.
+    queue: Vec<MessageDescriptor>,
+}
+
+impl Compiler {
+    /// Message indexes count what the stored text spells as a message: not the entries of `map<…>` fields and not
+    /// groups (`ProtobufSchema.toMessageName`).
+    fn index(&mut self, file: &FileDescriptor, written: &FileDescriptorProto) {
+        let (file, written) = effective(file, written);
+        let linked: Vec<_> = file.messages().collect();
+        let roots = counted(&written.message_type, &[&written.extension], linked);
+        self.program.root_count = roots.len() as u32;
+        let mut level = self.nodes(roots);
+        // Level by level, so that siblings lie side by side.
+        while !level.is_empty() {
+            let mut below = Vec::new();
+            for (node, written, descriptor) in level {
+                let linked: Vec<_> = descriptor.child_messages().collect();
+                let children = counted(
+                    &written.nested_type,
+                    &[&written.field, &written.extension],
+                    linked,
+                );
+                let first = self.program.nodes.len() as u32;
+                if let Some(node) = self.program.nodes.get_mut(node) {
+                    node.children = first;
+                    node.child_count = children.len() as u32;
+                }
+                below.extend(self.nodes(children));
+            }
+            level = below;
+        }
+    }
+
+    fn nodes<'a>(
+        &mut self,
+        messages: Vec<(&'a DescriptorProto, MessageDescriptor)>,
+    ) -> Vec<(usize, &'a DescriptorProto, MessageDescriptor)> {
+        let mut added = Vec::with_capacity(messages.len());
+        for (written, descriptor) in messages {
+            let message = self.id(&descriptor);
+            added.push((self.program.nodes.len(), written, descriptor));
+            self.program.nodes.push(Node {
+                message,
+                children: 0,
+                child_count: 0,
+            });
+        }
+        added
+    }
+
+    fn id(&mut self, descriptor: &MessageDescriptor) -> u32 {
+        if let Some(id) = self.ids.get(descriptor.full_name()) {
+            return *id;
+        }
+        let id = self.queue.len() as u32;
+        self.queue.push(descriptor.clone());
+        self.ids.insert(descriptor.full_name().to_owned(), id);
+        id
+    }
+
+    fn message(&mut self, descriptor: &MessageDescriptor) -> Result<(), SchemaError> {
+        let mut required_labels = Vec::new();
+        let mut required = 0u64;
+        let mut fields: Vec<Field> = Vec::new();
+        let declared = descriptor.fields().map(Declared::Field);
+        for field in declared.chain(descriptor.extensions().map(Declared::Extension)) {
+            let mut entry = self.field(&field);
+            if field.cardinality() == Cardinality::Required {
+                let position = required_labels.len();
+                if position >= REQUIRED_MAX {
+                    return limits::over(format!(
+                        "message {} has more than {REQUIRED_MAX} required fields",
+                        descriptor.full_name()
+                    ));
+                }
+                if position < REQUIRED_FAST {
+                    entry.required = 1 << position;
+                    required |= entry.required;
+                }
+                required_labels.push(entry.label);
+                if let Some(label) = self.program.labels.get_mut(entry.label as usize) {
+                    label.required = Some(position as u32);
+                }
+            }
+            fields.push(entry);
+        }
+        fields.sort_unstable_by_key(|field| field.number);
+        if self.program.messages.len() >= MESSAGES_MAX || self.program.labels.len() > FIELDS_MAX {
+            return limits::over(format!(
+                "the schema reaches more than {MESSAGES_MAX} messages or {FIELDS_MAX} fields"
+            ));
+        }
+        let dense = self.program.fields.len() as u32;
+        let dense_end = 16 + 4 * fields.len() as u32;
+        let split = fields.partition_point(|field| field.number < dense_end);
+        let (small, large) = fields.split_at(split);
+        if let Some(last) = small.last() {
+            let start = self.program.fields.len();
+            self.program
+                .fields
+                .resize(start + last.number as usize + 1, Field::UNKNOWN);
+            for field in small {
+                if let Some(slot) = self.program.fields.get_mut(start + field.number as usize) {
+                    *slot = *field;
+                }
+            }
+        }
+        let sparse = self.program.fields.len() as u32;
+        self.program.fields.extend_from_slice(large);
+        let end = self.program.fields.len() as u32;
+        let required_labels = required_labels.into_boxed_slice();
+        self.program.messages.push(Message {
+            dense,
+            sparse,
+            end,
+            required,
+            required_labels,
+        });
+        Ok(())
+    }
+
+    fn field(&mut self, field: &Declared) -> Field {
+        let kind = field.kind();
+        let repeated = field.cardinality() == Cardinality::Repeated;
+        let shape = shape(&kind, repeated, field.is_group(), field.syntax());
+        let target = kind.as_message().map_or(0, |message| self.id(message));
+        let label = self.program.labels.len() as u32;
+        self.program.labels.push(FieldLabel {
+            number: field.number(),
+            name: field.label().into(),
+            type_name: type_name(&kind, field.is_group()).into(),
+            repeated,
+            map: field.is_map(),
+            required: None,
+        });
+        Field {
+            required: 0,
+            number: field.number(),
+            target,
+            label,
+            shape,
+        }
+    }
+}
+
+/// For a file that only imports one other publicly, Confluent counts that one's messages
+/// (`ProtobufSchema.effectiveFile`).
+fn effective<'a>(
+    file: &'a FileDescriptor,
+    written: &'a FileDescriptorProto,
+) -> (FileDescriptor, Cow<'a, FileDescriptorProto>) {
+    let is_wrapper = written.message_type.is_empty()
+        && written.enum_type.is_empty()
+        && written.public_dependency.len() == 1
+        && written.dependency.len() == 1;
+    match file.public_dependencies().next().filter(|_| is_wrapper) {
+        Some(imported) => {
+            let proto = imported.file_descriptor_proto().clone();
+            (imported, Cow::Owned(proto))
+        }
+        None => (file.clone(), Cow::Borrowed(written)),
+    }
+}
+
+/// The messages of one scope that indexes count, as written and as linked.
+fn counted<'a>(
+    written: &'a [DescriptorProto],
+    fields: &[&[FieldDescriptorProto]],
+    linked: Vec<MessageDescriptor>,
+) -> Vec<(&'a DescriptorProto, MessageDescriptor)> {
+    let groups = group_names(fields.iter().copied().flatten());
+    written
+        .iter()
+        .zip(linked)
+        .filter(|(message, _)| !is_implicit_map_entry(message) && !groups.contains(message.name()))
+        .collect()
+}
+
+fn shape(kind: &Kind, repeated: bool, is_group: bool, syntax: Syntax) -> Shape {
+    match kind {
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 if repeated => Shape::RepeatedFixed64,
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => Shape::Fixed64,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 if repeated => Shape::RepeatedFixed32,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => Shape::Fixed32,
+        Kind::String if syntax == Syntax::Proto3 => Shape::Text,
+        Kind::String | Kind::Bytes => Shape::Bytes,
+        Kind::Message(_) if is_group => Shape::Group,
+        Kind::Message(_) => Shape::Message,
+        Kind::Int32
+        | Kind::Int64
+        | Kind::Uint32
+        | Kind::Uint64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Bool
+        | Kind::Enum(_)
+            if repeated =>
+        {
+            Shape::RepeatedVarint
+        }
+        _ => Shape::Varint,
+    }
+}
+
+fn type_name(kind: &Kind, is_group: bool) -> String {
+    match kind {
+        Kind::Message(message) if is_group => format!("group {}", message.full_name()),
+        Kind::Message(message) => format!("message {}", message.full_name()),
+        Kind::Enum(enumeration) => format!("enum {}", enumeration.full_name()),
+        scalar => format!("{scalar:?}").to_ascii_lowercase(),
+    }
+}
+
+/// A field of the message itself, or one that a file in reach adds to it.
+enum Declared {
+    Field(FieldDescriptor),
+    Extension(ExtensionDescriptor),
+}
+
+macro_rules! of_either {
+    ($($name:ident: $type:ty),*) => { $(
+        fn $name(&self) -> $type {
+            match self {
+                Self::Field(field) => field.$name(),
+                Self::Extension(field) => field.$name(),
+            }
+        }
+    )* };
+}
+
+impl Declared {
+    of_either!(number: u32, kind: Kind, cardinality: Cardinality, is_group: bool, is_map: bool);
+
+    fn label(&self) -> String {
+        match self {
+            Self::Field(field) => field.name().to_owned(),
+            Self::Extension(field) => format!("[{}]", field.full_name()),
+        }
+    }
+
+    fn syntax(&self) -> Syntax {
+        match self {
+            Self::Field(field) => field.parent_file().syntax(),
+            Self::Extension(field) => field.parent_file().syntax(),
+        }
+    }
+}
