@@ -1,6 +1,24 @@
-//! Json.
+//! JSON Schema, drafts 4, 6, 7, 2019-09 and 2020-12.
+//!
+//! A schema's text becomes a tree ([`document`]), its references are found ([`resources`], [`uri`], [`draft`]) and
+//! it is compiled ([`compile`], [`keywords`], [`pattern`]) to a flat [`program`]. A payload becomes a [`tape`], and
+//! the [`walk`] applies the program to it ([`equal`], [`number`], [`text`]); [`path`] says where it failed.
 
+mod compile;
+mod document;
+mod draft;
+mod equal;
+mod keywords;
+mod number;
 pub mod parse;
+mod path;
+mod pattern;
+mod program;
+mod resources;
+mod tape;
+mod text;
+mod uri;
 pub mod validate;
+mod walk;
 
 pub use parse::JsonSchema;

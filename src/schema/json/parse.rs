@@ -1,18 +1,63 @@
-//! Schema text to a checked model.
+//! Schema text to a compiled model.
+
+use super::compile::{CompileError, compile};
+use super::document::Json;
+use super::program::Program;
+use super::resources::Document;
 use super::validate::JsonValidator;
 use crate::schema::{ReferencedSchema, SchemaError};
+use std::sync::Arc;
 
-pub struct JsonSchema {}
+/// A JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12.
+pub struct JsonSchema {
+    canonical: String,
+    /// The program, or why this schema, though one, is not enforced.
+    program: Result<Arc<Program>, SchemaError>,
+}
 
 impl JsonSchema {
-    pub fn parse(_text: &str, _references: &[ReferencedSchema]) -> Result<Self, SchemaError> {
-        todo!()
+    /// Parses and compiles `text`. Its draft is that of `$schema`; without one it is draft 7, as in Confluent's
+    /// registry. A `$ref` leads into the schema itself, to one of `references` or to a draft's meta-schema;
+    /// nothing is fetched.
+    ///
+    /// # Errors
+    /// [`SchemaError::Invalid`] when the text is no JSON, no schema, or refers to what is not there;
+    /// [`SchemaError::OverLimit`] when it is larger than the limits allow.
+    pub fn parse(text: &str, references: &[ReferencedSchema]) -> Result<Self, SchemaError> {
+        let mut documents = vec![Document {
+            name: String::new(),
+            json: Json::parse(text, "the schema")?,
+        }];
+        for reference in references {
+            let json = Json::parse(&reference.text, &format!("the reference \"{}\"", reference.name))?;
+            documents.push(Document {
+                name: reference.name.clone(),
+                json,
+            });
+        }
+        let program = match compile(&documents) {
+            Ok(program) => Ok(Arc::new(program)),
+            Err(CompileError::Unsupported(error)) => Err(error),
+            Err(CompileError::Schema(error)) => return Err(error),
+        };
+        let canonical = documents
+            .first()
+            .map(|document| document.json.canonical())
+            .unwrap_or_default();
+        Ok(Self { canonical, program })
     }
+
+    /// Jackson's compact form, keys in their order: Confluent's `JsonSchema.canonicalString()`.
     #[must_use]
     pub fn canonical(&self) -> String {
-        todo!()
+        self.canonical.clone()
     }
+
+    /// The program that checks payloads.
+    ///
+    /// # Errors
+    /// [`SchemaError::Invalid`] naming the pattern that cannot be matched in linear time.
     pub fn validator(&self) -> Result<JsonValidator, SchemaError> {
-        todo!()
+        self.program.clone().map(JsonValidator::new)
     }
 }

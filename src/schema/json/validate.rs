@@ -1,11 +1,96 @@
-//! The payload walk.
-use crate::schema::Mismatch;
+//! The payload's door: scan, walk, and only on a no walk again for the reason.
 
-pub struct JsonValidator {}
+use super::path::path_to;
+use super::program::Program;
+use super::tape::{MAX_DEPTH, MAX_NODES, ScanError, Tape};
+use super::walk::{Scratch, Walk};
+use crate::schema::{Mismatch, MismatchKind};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// A compiled JSON Schema.
+pub struct JsonValidator {
+    program: Arc<Program>,
+}
+
+/// What a check reuses from the one before it on the same thread.
+#[derive(Default)]
+struct Reused {
+    tape: Tape,
+    scratch: Scratch,
+}
+
+thread_local! {
+    static REUSED: Cell<Option<Box<Reused>>> = const { Cell::new(None) };
+}
+
+/// A tape longer than this (1.3 MB) is not kept for the next payload.
+const KEPT_NODES: usize = 1 << 16;
 
 impl JsonValidator {
+    pub(super) fn new(program: Arc<Program>) -> Self {
+        Self { program }
+    }
+
     /// Checks one JSON text.
-    pub fn validate(&self, _payload: &[u8]) -> Result<(), Mismatch> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`MismatchKind::NotJson`] when it is not JSON (RFC 8259), [`MismatchKind::Payload`] when it does not match
+    /// the schema, [`MismatchKind::OverLimit`] when it is too deep, too large, or too much work.
+    pub fn validate(&self, payload: &[u8]) -> Result<(), Mismatch> {
+        let mut reused = REUSED.take().unwrap_or_default();
+        let result = self.validate_with(payload, &mut reused);
+        if reused.tape.nodes.capacity() <= KEPT_NODES {
+            REUSED.set(Some(reused));
+        }
+        result
+    }
+
+    fn validate_with(&self, payload: &[u8], reused: &mut Reused) -> Result<(), Mismatch> {
+        reused.tape.scan(payload).map_err(scan_mismatch)?;
+        let nodes = &reused.tape.nodes;
+        let mut walk = Walk::new(&self.program, payload, nodes, &mut reused.scratch);
+        if walk.check::<false>(self.program.root, 0) && walk.stopped.is_none() {
+            return Ok(());
+        }
+        let stopped = walk.stopped;
+        if let Some(limit) = stopped {
+            return Err(over_limit("$".to_owned(), limit.to_owned()));
+        }
+        let mut walk = Walk::new(&self.program, payload, nodes, &mut reused.scratch);
+        walk.check::<true>(self.program.root, 0);
+        let (at, expected) = walk
+            .failure
+            .take()
+            .unwrap_or((0, "expected what the schema says".to_owned()));
+        Err(Mismatch {
+            kind: MismatchKind::Payload,
+            path: path_to(at, payload, nodes),
+            expected,
+        })
+    }
+}
+
+fn scan_mismatch(error: ScanError) -> Mismatch {
+    let path = "$".to_owned();
+    match error {
+        ScanError::Malformed { at, expected } => Mismatch {
+            kind: MismatchKind::NotJson,
+            path,
+            expected: format!("expected {expected} at byte {at}"),
+        },
+        ScanError::TooDeep { at } => over_limit(
+            path,
+            format!("expected at most {MAX_DEPTH} levels of nesting, exceeded at byte {at}"),
+        ),
+        ScanError::TooLarge => over_limit(path, format!("expected at most {MAX_NODES} JSON values")),
+    }
+}
+
+fn over_limit(path: String, expected: String) -> Mismatch {
+    Mismatch {
+        kind: MismatchKind::OverLimit,
+        path,
+        expected,
     }
 }

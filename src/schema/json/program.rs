@@ -1,0 +1,323 @@
+//! A compiled schema: flat lists, subschemas by index, each keyword in the form in which it is checked.
+
+use super::document::Json;
+use super::number::{Decimal, Divisor, short_integer};
+use super::pattern::Pattern;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::hash::RandomState;
+
+/// Index of a [`Subschema`] in its program.
+pub type SubschemaId = u32;
+
+pub struct Program {
+    pub subschemas: Vec<Subschema>,
+    pub root: SubschemaId,
+    pub patterns: Vec<Pattern>,
+    /// Whether the dynamic scope must be kept (`$dynamicRef`, `$recursiveRef`).
+    pub dynamic: bool,
+    /// What a dynamic anchor (by index of its name) is in a resource.
+    pub dynamic_anchors: HashMap<(u32, u32), SubschemaId>,
+    /// Keyed at random, so that nobody can aim at `uniqueItems`' buckets.
+    pub hasher: RandomState,
+}
+
+/// One schema location.
+#[derive(Default)]
+pub struct Subschema {
+    /// Kinds that `type` allows.
+    pub types: u8,
+    /// A number with a fraction or an exponent is allowed only where its value is whole.
+    pub whole: bool,
+    /// The schema `false`.
+    pub never: bool,
+    pub resource: u32,
+    pub values: Vec<Values>,
+    pub number: Option<Box<NumberRules>>,
+    pub string: Option<Box<StringRules>>,
+    pub array: Option<Box<ArrayRules>>,
+    pub object: Option<Box<ObjectRules>>,
+    pub applied: Option<Box<Applied>>,
+}
+
+impl Subschema {
+    /// Visits every id that this subschema names.
+    pub fn for_each_id(&mut self, mut visit: impl FnMut(&mut SubschemaId)) {
+        let rest = |rest: &mut Rest, visit: &mut dyn FnMut(&mut SubschemaId)| {
+            if let Rest::Schema(id) = rest {
+                visit(id);
+            }
+        };
+        if let Some(array) = &mut self.array {
+            array.prefix.iter_mut().for_each(&mut visit);
+            rest(&mut array.rest, &mut visit);
+            array
+                .contains
+                .iter_mut()
+                .for_each(|contains| visit(&mut contains.schema));
+        }
+        if let Some(object) = &mut self.object {
+            object
+                .properties
+                .list
+                .iter_mut()
+                .filter_map(|it| it.schema.as_mut())
+                .for_each(&mut visit);
+            object.patterns.iter_mut().for_each(|(_, id)| visit(id));
+            rest(&mut object.rest, &mut visit);
+            object.names.iter_mut().for_each(&mut visit);
+        }
+        if let Some(applied) = &mut self.applied {
+            applied.all.iter_mut().for_each(&mut visit);
+            applied
+                .dynamic
+                .iter_mut()
+                .for_each(|reference| visit(&mut reference.target));
+            applied.any.iter_mut().flatten().for_each(&mut visit);
+            applied.one.iter_mut().flatten().for_each(&mut visit);
+            applied.not.iter_mut().for_each(&mut visit);
+            if let Some(condition) = &mut applied.condition {
+                visit(&mut condition.test);
+                condition.then.iter_mut().for_each(&mut visit);
+                condition.otherwise.iter_mut().for_each(&mut visit);
+            }
+            applied.dependent.iter_mut().for_each(|(_, id)| visit(id));
+            applied.unevaluated_items.iter_mut().for_each(&mut visit);
+            applied.unevaluated_properties.iter_mut().for_each(&mut visit);
+        }
+    }
+}
+
+/// `enum` or `const`.
+pub struct Values {
+    pub all: Vec<Json>,
+    /// The strings among them when there are many.
+    pub strings: Option<HashSet<Box<[u8]>>>,
+    pub is_const: bool,
+}
+
+#[derive(Default)]
+pub struct NumberRules {
+    pub minimum: Option<Limit>,
+    pub exclusive_minimum: Option<Limit>,
+    pub maximum: Option<Limit>,
+    pub exclusive_maximum: Option<Limit>,
+    pub multiple_of: Option<(Divisor, Box<str>)>,
+}
+
+pub struct Limit {
+    pub text: Box<str>,
+    pub short: Option<i64>,
+}
+
+impl Limit {
+    pub fn new(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            short: short_integer(text.as_bytes()),
+        }
+    }
+
+    /// How the number in `text` stands to this limit.
+    #[inline]
+    pub fn order(&self, text: &[u8]) -> Ordering {
+        if let Some(limit) = self.short
+            && let Some(value) = short_integer(text)
+        {
+            return value.cmp(&limit);
+        }
+        Decimal::parse(text).compare(&Decimal::parse(self.text.as_bytes()))
+    }
+}
+
+#[derive(Default)]
+pub struct StringRules {
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    /// Index into the program's patterns.
+    pub pattern: Option<u32>,
+}
+
+/// What applies to items or members that nothing else named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Rest {
+    #[default]
+    Absent,
+    /// Allowed and thereby evaluated.
+    Any,
+    Never,
+    Schema(SubschemaId),
+}
+
+#[derive(Default)]
+pub struct ArrayRules {
+    pub prefix: Vec<SubschemaId>,
+    pub rest: Rest,
+    pub contains: Option<Contains>,
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    pub unique: bool,
+}
+
+pub struct Contains {
+    pub schema: SubschemaId,
+    pub min: u32,
+    pub max: Option<u32>,
+    /// From draft 2020-12 on, a matching item counts as evaluated.
+    pub evaluates: bool,
+}
+
+#[derive(Default)]
+pub struct ObjectRules {
+    pub properties: PropertyTable,
+    /// Names in `required`, in their order; a property's `required` is an index into this.
+    pub required: Vec<Box<str>>,
+    pub patterns: Vec<(u32, SubschemaId)>,
+    pub rest: Rest,
+    pub names: Option<SubschemaId>,
+    pub min: Option<u32>,
+    pub max: Option<u32>,
+    /// `dependentRequired`, `dependencies` with names.
+    pub dependent_names: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+/// What is applied to the same value.
+#[derive(Default)]
+pub struct Applied {
+    /// `allOf` and `$ref`.
+    pub all: Vec<SubschemaId>,
+    pub dynamic: Vec<DynamicRef>,
+    pub any: Option<Vec<SubschemaId>>,
+    pub one: Option<Vec<SubschemaId>>,
+    pub not: Option<SubschemaId>,
+    pub condition: Option<Condition>,
+    /// `dependentSchemas`, `dependencies` with schemas.
+    pub dependent: Vec<(Box<str>, SubschemaId)>,
+    pub unevaluated_items: Option<SubschemaId>,
+    pub unevaluated_properties: Option<SubschemaId>,
+}
+
+pub struct Condition {
+    pub test: SubschemaId,
+    pub then: Option<SubschemaId>,
+    pub otherwise: Option<SubschemaId>,
+}
+
+/// A reference whose target depends on how the evaluation came here.
+pub struct DynamicRef {
+    /// Where it leads when no resource on the way has the anchor.
+    pub target: SubschemaId,
+    pub anchor: u32,
+}
+
+impl Applied {
+    /// Every subschema that is evaluated on the same value, but those behind dynamic references.
+    pub fn in_place(&self) -> impl Iterator<Item = SubschemaId> + '_ {
+        let lists = [Some(&self.all), self.any.as_ref(), self.one.as_ref()];
+        let condition = self.condition.iter().flat_map(|condition| {
+            [Some(condition.test), condition.then, condition.otherwise]
+                .into_iter()
+                .flatten()
+        });
+        lists
+            .into_iter()
+            .flatten()
+            .flatten()
+            .copied()
+            .chain(self.not)
+            .chain(condition)
+            .chain(self.dependent.iter().map(|(_, id)| *id))
+    }
+}
+
+/// A name in `properties` or `required`.
+pub struct Property {
+    pub name: Box<str>,
+    pub schema: Option<SubschemaId>,
+    pub required: Option<u32>,
+}
+
+/// Names to properties: the next one in the schema's order first, because producers write them so; then by hash.
+#[derive(Default)]
+pub struct PropertyTable {
+    pub list: Vec<Property>,
+    /// Open addressing over a cheap hash, for up to [`SMALL`] names; 0 is free, else index + 1.
+    slots: Vec<u8>,
+    /// For more names: keyed at random, because a schema's author could aim at the cheap one.
+    large: HashMap<Box<[u8]>, u32>,
+}
+
+const SMALL: usize = 64;
+
+impl PropertyTable {
+    pub fn new(list: Vec<Property>) -> Self {
+        let mut table = Self {
+            list,
+            ..Self::default()
+        };
+        if table.list.len() > SMALL {
+            table.large = table
+                .list
+                .iter()
+                .enumerate()
+                .map(|(at, it)| (it.name.as_bytes().into(), at as u32))
+                .collect();
+            return table;
+        }
+        table.slots = vec![0; (table.list.len() * 2).next_power_of_two()];
+        let mask = table.slots.len() - 1;
+        for (index, property) in table.list.iter().enumerate() {
+            let mut at = cheap_hash(property.name.as_bytes()) & mask;
+            while table.slots.get(at).is_some_and(|slot| *slot != 0) {
+                at = (at + 1) & mask;
+            }
+            if let Some(slot) = table.slots.get_mut(at) {
+                *slot = index as u8 + 1;
+            }
+        }
+        table
+    }
+
+    #[inline]
+    pub fn find(&self, name: &[u8], guess: usize) -> Option<usize> {
+        if let Some(property) = self.list.get(guess)
+            && property.name.as_bytes() == name
+        {
+            return Some(guess);
+        }
+        self.search(name)
+    }
+
+    fn search(&self, name: &[u8]) -> Option<usize> {
+        if self.list.len() > SMALL {
+            return self.large.get(name).map(|index| *index as usize);
+        }
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = cheap_hash(name) & mask;
+        loop {
+            let index = match self.slots.get(at) {
+                None | Some(0) => return None,
+                Some(slot) => usize::from(*slot) - 1,
+            };
+            if self
+                .list
+                .get(index)
+                .is_some_and(|property| property.name.as_bytes() == name)
+            {
+                return Some(index);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+#[inline]
+fn cheap_hash(name: &[u8]) -> usize {
+    let word = |bytes: Option<&[u8; 8]>| bytes.map(|bytes| u64::from_le_bytes(*bytes));
+    let mixed = match (word(name.first_chunk()), word(name.last_chunk())) {
+        (Some(first), Some(last)) => first ^ last.rotate_left(23),
+        _ => name.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)),
+    };
+    let mixed = (mixed ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 40) as usize
+}

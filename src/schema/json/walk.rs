@@ -1,0 +1,783 @@
+//! The compiled schema over the tape. One walk serves both answers: `EXPLAIN = false` only says yes or no and
+//! allocates nothing; `EXPLAIN = true` walks the same way again and keeps the first reason for a no.
+
+use super::number::Decimal;
+use super::program::{
+    Applied, ArrayRules, NumberRules, ObjectRules, Program, Rest, StringRules, Subschema, SubschemaId,
+};
+use super::tape::{Node, kind};
+use super::text::{count_characters, unescape};
+
+/// Subschemas open at once: the walk's recursion, so the stack's depth.
+const MAX_OPEN: u32 = 600;
+/// Steps (subschemas visited, values compared) that every payload may take, and those it may take for each node.
+const STEPS: u64 = 500_000;
+const STEPS_PER_NODE: u64 = 64;
+
+/// What a walk reuses.
+#[derive(Default)]
+pub struct Scratch {
+    text: Vec<u8>,
+    /// One flag a child: whether something evaluated it. Used as a stack.
+    marks: Vec<bool>,
+    /// The resources on the way to the current subschema, outermost first.
+    scope: Vec<u32>,
+    pub(super) hashes: Vec<(u64, u32)>,
+}
+
+pub struct Walk<'a> {
+    pub(super) program: &'a Program,
+    pub(super) bytes: &'a [u8],
+    pub(super) nodes: &'a [Node],
+    pub(super) scratch: &'a mut Scratch,
+    steps: u64,
+    open: u32,
+    /// A limit was reached: whatever the walk says, it has no answer.
+    pub stopped: Option<&'static str>,
+    /// The first reason for a no, and at which node.
+    pub failure: Option<(u32, String)>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(program: &'a Program, bytes: &'a [u8], nodes: &'a [Node], scratch: &'a mut Scratch) -> Self {
+        scratch.marks.clear();
+        scratch.scope.clear();
+        let steps = STEPS + STEPS_PER_NODE * nodes.len() as u64;
+        Self {
+            program,
+            bytes,
+            nodes,
+            scratch,
+            steps,
+            open: 0,
+            stopped: None,
+            failure: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn raw(&self, node: &Node) -> &'a [u8] {
+        self.bytes.get(node.span()).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn node(&self, at: u32) -> Option<&'a Node> {
+        self.nodes.get(at as usize)
+    }
+
+    /// Index of the node after `at` and all that is in it.
+    #[inline]
+    pub(super) fn after(&self, at: u32) -> u32 {
+        self.node(at).map_or(u32::MAX, |node| node.next)
+    }
+
+    /// Takes steps from the budget; false when there are none left.
+    #[inline]
+    pub(super) fn charge(&mut self, steps: u64) -> bool {
+        if let Some(left) = self.steps.checked_sub(steps) {
+            self.steps = left;
+            return true;
+        }
+        self.stopped = Some("the payload takes too many steps to check against this schema");
+        false
+    }
+
+    /// Calls `use_text` with the string's meaning.
+    #[inline]
+    pub(super) fn with_text<T>(&mut self, node: &Node, use_text: impl FnOnce(&[u8]) -> T) -> T {
+        let raw = self.raw(node);
+        if !node.escaped {
+            return use_text(raw);
+        }
+        let mut text = std::mem::take(&mut self.scratch.text);
+        unescape(raw, &mut text);
+        let result = use_text(&text);
+        self.scratch.text = text;
+        result
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, at: u32, expected: String) {
+        if self.failure.is_none() {
+            self.failure = Some((at, expected));
+        }
+    }
+
+    #[inline]
+    fn fail<const EXPLAIN: bool>(&mut self, at: u32, expected: impl FnOnce() -> String) -> bool {
+        if EXPLAIN {
+            self.note(at, expected());
+        }
+        false
+    }
+
+    /// Whether the node at `at` is valid under `id`.
+    pub fn check<const EXPLAIN: bool>(&mut self, id: SubschemaId, at: u32) -> bool {
+        let program = self.program;
+        let (Some(subschema), Some(node)) = (program.subschemas.get(id as usize), self.node(at)) else {
+            return false;
+        };
+        if subschema.never {
+            return self.fail::<EXPLAIN>(at, || "value not allowed".to_owned());
+        }
+        if node.kind & subschema.types == 0 {
+            return self.fail::<EXPLAIN>(at, || expected_types(subschema));
+        }
+        let scoped = match self.enter(subschema) {
+            Some(scoped) => scoped,
+            None => return false,
+        };
+        let valid = self.check_keywords::<EXPLAIN>(subschema, node, at);
+        self.leave(scoped);
+        valid
+    }
+
+    /// Opens a subschema: whether it changed the dynamic scope; `None` when a limit is reached.
+    #[inline]
+    fn enter(&mut self, subschema: &Subschema) -> Option<bool> {
+        if self.stopped.is_some() || !self.charge(1) {
+            return None;
+        }
+        if self.open >= MAX_OPEN {
+            self.stopped = Some("the payload nests too deeply for this schema");
+            return None;
+        }
+        self.open += 1;
+        let scoped = self.program.dynamic && self.scratch.scope.last() != Some(&subschema.resource);
+        if scoped {
+            self.scratch.scope.push(subschema.resource);
+        }
+        Some(scoped)
+    }
+
+    #[inline]
+    fn leave(&mut self, scoped: bool) {
+        self.open -= 1;
+        if scoped {
+            self.scratch.scope.pop();
+        }
+    }
+
+    #[inline]
+    fn check_keywords<const EXPLAIN: bool>(
+        &mut self,
+        subschema: &'a Subschema,
+        node: &'a Node,
+        at: u32,
+    ) -> bool {
+        if !subschema.values.is_empty() && !self.check_values::<EXPLAIN>(subschema, at) {
+            return false;
+        }
+        let own = match node.kind {
+            kind::STRING => match &subschema.string {
+                Some(rules) => self.check_string::<EXPLAIN>(rules, node, at),
+                None => true,
+            },
+            kind::INTEGER | kind::FRACTION => {
+                if subschema.whole
+                    && node.kind == kind::FRACTION
+                    && !Decimal::parse(self.raw(node)).is_whole()
+                {
+                    return self.fail::<EXPLAIN>(at, || expected_types(subschema));
+                }
+                match &subschema.number {
+                    Some(rules) => self.check_number::<EXPLAIN>(rules, node, at),
+                    None => true,
+                }
+            }
+            kind::OBJECT => match &subschema.object {
+                Some(rules) => self.check_object::<EXPLAIN>(rules, node, at),
+                None => true,
+            },
+            kind::ARRAY => match &subschema.array {
+                Some(rules) => self.check_array::<EXPLAIN>(rules, node, at),
+                None => true,
+            },
+            _ => true,
+        };
+        own && match &subschema.applied {
+            Some(applied) => self.check_applied::<EXPLAIN>(applied, subschema, node, at),
+            None => true,
+        }
+    }
+
+    fn check_values<const EXPLAIN: bool>(&mut self, subschema: &'a Subschema, at: u32) -> bool {
+        for values in &subschema.values {
+            if !self.is_one_of(values, at) {
+                return self.fail::<EXPLAIN>(at, || {
+                    if values.is_const {
+                        "expected the schema's constant value".to_owned()
+                    } else {
+                        format!("expected one of {} enum values", values.all.len())
+                    }
+                });
+            }
+        }
+        true
+    }
+
+    fn check_string<const EXPLAIN: bool>(&mut self, rules: &'a StringRules, node: &Node, at: u32) -> bool {
+        if rules.min.is_some() || rules.max.is_some() {
+            let length = self.with_text(node, count_characters);
+            if let Some(min) = rules.min
+                && length < min as usize
+            {
+                return self.fail::<EXPLAIN>(at, || format!("expected at least {min} characters"));
+            }
+            if let Some(max) = rules.max
+                && length > max as usize
+            {
+                return self.fail::<EXPLAIN>(at, || format!("expected at most {max} characters"));
+            }
+        }
+        if let Some(pattern) = rules.pattern
+            && !self.matches(pattern, node)
+        {
+            let program = self.program;
+            return self.fail::<EXPLAIN>(at, || {
+                let text = program
+                    .patterns
+                    .get(pattern as usize)
+                    .map_or("", |pattern| &pattern.text);
+                format!(
+                    "expected a string that matches {}",
+                    super::resources::shorten(text).escape_debug()
+                )
+            });
+        }
+        true
+    }
+
+    fn matches(&mut self, pattern: u32, node: &Node) -> bool {
+        let program = self.program;
+        match program.patterns.get(pattern as usize) {
+            Some(pattern) => self.with_text(node, |text| pattern.is_match(text)),
+            None => false,
+        }
+    }
+
+    fn check_number<const EXPLAIN: bool>(&mut self, rules: &'a NumberRules, node: &Node, at: u32) -> bool {
+        let text = self.raw(node);
+        if let Some(limit) = &rules.minimum
+            && limit.order(text).is_lt()
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected at least {}", limit.text));
+        }
+        if let Some(limit) = &rules.maximum
+            && limit.order(text).is_gt()
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected at most {}", limit.text));
+        }
+        if let Some(limit) = &rules.exclusive_minimum
+            && limit.order(text).is_le()
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected more than {}", limit.text));
+        }
+        if let Some(limit) = &rules.exclusive_maximum
+            && limit.order(text).is_ge()
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected less than {}", limit.text));
+        }
+        if let Some((divisor, text_of_divisor)) = &rules.multiple_of
+            && !divisor.divides(&Decimal::parse(text))
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected a multiple of {text_of_divisor}"));
+        }
+        true
+    }
+
+    fn check_object<const EXPLAIN: bool>(&mut self, rules: &'a ObjectRules, node: &Node, at: u32) -> bool {
+        if let Some(min) = rules.min
+            && node.count < min
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected at least {min} properties"));
+        }
+        if let Some(max) = rules.max
+            && node.count > max
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected at most {max} properties"));
+        }
+        // The first 64 required names are ticked off on the way; more than that need another look.
+        let mut seen = 0u64;
+        let mut guess = 0;
+        let mut key_at = at + 1;
+        while key_at < node.next {
+            let Some(key) = self.node(key_at) else {
+                return false;
+            };
+            let value_at = key_at + 1;
+            let found = if key.escaped {
+                self.with_text(key, |name| rules.properties.find(name, usize::MAX))
+            } else {
+                rules.properties.find(self.raw(key), guess)
+            };
+            let mut named = false;
+            if let Some(index) = found
+                && let Some(property) = rules.properties.list.get(index)
+            {
+                guess = index + 1;
+                if let Some(bit) = property.required {
+                    seen |= 1u64.checked_shl(bit).unwrap_or(0);
+                }
+                if let Some(schema) = property.schema {
+                    named = true;
+                    if !self.check::<EXPLAIN>(schema, value_at) {
+                        return false;
+                    }
+                }
+            }
+            for (pattern, schema) in &rules.patterns {
+                if self.matches(*pattern, key) {
+                    named = true;
+                    if !self.check::<EXPLAIN>(*schema, value_at) {
+                        return false;
+                    }
+                }
+            }
+            if !named && !self.check_rest::<EXPLAIN>(rules.rest, value_at, "property not allowed") {
+                return false;
+            }
+            if let Some(names) = rules.names
+                && !self.check::<EXPLAIN>(names, key_at)
+            {
+                if let Some((_, expected)) = self.failure.as_mut() {
+                    expected.insert_str(0, "property name: ");
+                }
+                return false;
+            }
+            key_at = self.after(value_at);
+        }
+        self.check_required::<EXPLAIN>(rules, node, at, seen)
+            && (rules.dependent_names.is_empty() || self.check_dependent_names::<EXPLAIN>(rules, node, at))
+    }
+
+    #[inline]
+    fn check_rest<const EXPLAIN: bool>(&mut self, rest: Rest, at: u32, refusal: &str) -> bool {
+        match rest {
+            Rest::Absent | Rest::Any => true,
+            Rest::Never => self.fail::<EXPLAIN>(at, || refusal.to_owned()),
+            Rest::Schema(schema) => self.check::<EXPLAIN>(schema, at),
+        }
+    }
+
+    #[inline]
+    fn check_required<const EXPLAIN: bool>(
+        &mut self,
+        rules: &'a ObjectRules,
+        node: &Node,
+        at: u32,
+        seen: u64,
+    ) -> bool {
+        let count = rules.required.len();
+        let all = if count >= 64 { u64::MAX } else { (1 << count) - 1 };
+        let missing = if seen != all {
+            rules.required.get((!seen).trailing_zeros() as usize)
+        } else if count > 64 {
+            rules
+                .required
+                .iter()
+                .skip(64)
+                .find(|name| !self.has_member(node, at, name))
+        } else {
+            None
+        };
+        match missing {
+            Some(name) => self.fail::<EXPLAIN>(at, || missing_property(name)),
+            None => true,
+        }
+    }
+
+    fn check_dependent_names<const EXPLAIN: bool>(
+        &mut self,
+        rules: &'a ObjectRules,
+        node: &Node,
+        at: u32,
+    ) -> bool {
+        for (name, needed) in &rules.dependent_names {
+            if self.has_member(node, at, name)
+                && let Some(missing) = needed.iter().find(|needed| !self.has_member(node, at, needed))
+            {
+                return self.fail::<EXPLAIN>(at, || missing_property(missing));
+            }
+        }
+        true
+    }
+
+    /// Whether the object has a member of this name, looking at all of them.
+    fn has_member(&mut self, object: &Node, at: u32, name: &str) -> bool {
+        let mut key_at = at + 1;
+        while key_at < object.next {
+            let Some(key) = self.node(key_at) else {
+                return false;
+            };
+            if !self.charge(1) {
+                return false;
+            }
+            if self.with_text(key, |text| text == name.as_bytes()) {
+                return true;
+            }
+            key_at = self.after(key_at + 1);
+        }
+        false
+    }
+
+    fn check_array<const EXPLAIN: bool>(&mut self, rules: &'a ArrayRules, node: &Node, at: u32) -> bool {
+        if let Some(min) = rules.min
+            && node.count < min
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected at least {min} items"));
+        }
+        if let Some(max) = rules.max
+            && node.count > max
+        {
+            return self.fail::<EXPLAIN>(at, || format!("expected at most {max} items"));
+        }
+        let mut prefix = rules.prefix.iter();
+        let mut item_at = at + 1;
+        if !rules.prefix.is_empty() || rules.rest != Rest::Absent {
+            while item_at < node.next {
+                let valid = match prefix.next() {
+                    Some(schema) => self.check::<EXPLAIN>(*schema, item_at),
+                    None => self.check_rest::<EXPLAIN>(rules.rest, item_at, "item not allowed"),
+                };
+                if !valid {
+                    return false;
+                }
+                item_at = self.after(item_at);
+            }
+        }
+        if let Some(contains) = &rules.contains {
+            let mut matching = 0;
+            let mut item_at = at + 1;
+            while item_at < node.next {
+                matching += u32::from(self.check::<false>(contains.schema, item_at));
+                item_at = self.after(item_at);
+            }
+            if matching < contains.min {
+                return self.fail::<EXPLAIN>(at, || {
+                    format!("expected at least {} items that match `contains`", contains.min)
+                });
+            }
+            if let Some(max) = contains.max
+                && matching > max
+            {
+                return self.fail::<EXPLAIN>(at, || {
+                    format!("expected at most {max} items that match `contains`")
+                });
+            }
+        }
+        if rules.unique && !self.items_are_unique(node, at) {
+            return self.fail::<EXPLAIN>(at, || "expected no two equal items".to_owned());
+        }
+        true
+    }
+
+    fn check_applied<const EXPLAIN: bool>(
+        &mut self,
+        applied: &'a Applied,
+        subschema: &'a Subschema,
+        node: &'a Node,
+        at: u32,
+    ) -> bool {
+        for schema in &applied.all {
+            if !self.check::<EXPLAIN>(*schema, at) {
+                return false;
+            }
+        }
+        for reference in &applied.dynamic {
+            let target = self.dynamic_target(reference.target, reference.anchor);
+            if !self.check::<EXPLAIN>(target, at) {
+                return false;
+            }
+        }
+        if let Some(any) = &applied.any
+            && !any.iter().any(|schema| self.check::<false>(*schema, at))
+        {
+            return self.fail_alternatives::<EXPLAIN>(any, node, at, "anyOf");
+        }
+        if let Some(one) = &applied.one {
+            let mut matching = one.iter().filter(|schema| self.check::<false>(**schema, at));
+            match (matching.next(), matching.next()) {
+                (Some(_), None) => {}
+                (None, _) => return self.fail_alternatives::<EXPLAIN>(one, node, at, "oneOf"),
+                _ => {
+                    return self.fail::<EXPLAIN>(at, || "matches more than one schema of `oneOf`".to_owned());
+                }
+            }
+        }
+        if let Some(not) = applied.not
+            && self.check::<false>(not, at)
+        {
+            return self.fail::<EXPLAIN>(at, || "matches the schema in `not`".to_owned());
+        }
+        if let Some(condition) = &applied.condition {
+            let branch = if self.check::<false>(condition.test, at) {
+                condition.then
+            } else {
+                condition.otherwise
+            };
+            if let Some(schema) = branch
+                && !self.check::<EXPLAIN>(schema, at)
+            {
+                return false;
+            }
+        }
+        if node.kind == kind::OBJECT {
+            for (name, schema) in &applied.dependent {
+                if self.has_member(node, at, name) && !self.check::<EXPLAIN>(*schema, at) {
+                    return false;
+                }
+            }
+        }
+        match (
+            node.kind,
+            applied.unevaluated_properties,
+            applied.unevaluated_items,
+        ) {
+            (kind::OBJECT, Some(schema), _) => self.check_unevaluated::<EXPLAIN>(schema, subschema, node, at),
+            (kind::ARRAY, _, Some(schema)) => self.check_unevaluated::<EXPLAIN>(schema, subschema, node, at),
+            _ => true,
+        }
+    }
+
+    /// Says more than "none matches" when only one of the alternatives takes a value of this type.
+    fn fail_alternatives<const EXPLAIN: bool>(
+        &mut self,
+        list: &'a [SubschemaId],
+        node: &Node,
+        at: u32,
+        keyword: &str,
+    ) -> bool {
+        if !EXPLAIN {
+            return false;
+        }
+        let program = self.program;
+        let fits = |id: &&SubschemaId| {
+            let subschema = program.subschemas.get(**id as usize);
+            subschema.is_some_and(|subschema| subschema.types & node.kind != 0 && !subschema.never)
+        };
+        let mut fitting = list.iter().filter(fits);
+        if let (Some(only), None) = (fitting.next(), fitting.next()) {
+            return self.check::<true>(*only, at);
+        }
+        self.fail::<true>(at, || {
+            format!("matches none of {} schemas in `{keyword}`", list.len())
+        })
+    }
+
+    fn dynamic_target(&self, target: SubschemaId, anchor: u32) -> SubschemaId {
+        let found = self
+            .scratch
+            .scope
+            .iter()
+            .find_map(|resource| self.program.dynamic_anchors.get(&(*resource, anchor)));
+        found.copied().unwrap_or(target)
+    }
+
+    /// `schema` on every child that no keyword of `subschema`, or of what it applies, has evaluated.
+    fn check_unevaluated<const EXPLAIN: bool>(
+        &mut self,
+        schema: SubschemaId,
+        subschema: &'a Subschema,
+        node: &'a Node,
+        at: u32,
+    ) -> bool {
+        let base = self.scratch.marks.len();
+        self.scratch.marks.resize(base + node.count as usize, false);
+        if !self.charge(u64::from(node.count)) {
+            return false;
+        }
+        self.mark(subschema, node, at, base, true);
+        let is_object = node.kind == kind::OBJECT;
+        let mut child = at + 1;
+        let mut index = base;
+        let mut valid = true;
+        while valid && child < node.next {
+            let value = if is_object { child + 1 } else { child };
+            if self.scratch.marks.get(index) == Some(&false) {
+                valid = self.check::<EXPLAIN>(schema, value);
+                if EXPLAIN
+                    && !valid
+                    && let Some((at, expected)) = self.failure.as_mut()
+                    && expected == "value not allowed"
+                {
+                    *at = value;
+                    expected.clear();
+                    expected.push_str(if is_object {
+                        "property not allowed"
+                    } else {
+                        "item not allowed"
+                    });
+                }
+            }
+            index += 1;
+            child = self.after(value);
+        }
+        self.scratch.marks.truncate(base);
+        valid
+    }
+
+    fn mark_id(&mut self, id: SubschemaId, node: &'a Node, at: u32, base: usize) {
+        let program = self.program;
+        let Some(subschema) = program.subschemas.get(id as usize) else {
+            return;
+        };
+        let Some(scoped) = self.enter(subschema) else {
+            return;
+        };
+        self.mark(subschema, node, at, base, false);
+        self.leave(scoped);
+    }
+
+    fn mark_all(&mut self, node: &Node, base: usize) {
+        self.scratch
+            .marks
+            .iter_mut()
+            .skip(base)
+            .take(node.count as usize)
+            .for_each(|mark| *mark = true);
+    }
+
+    /// Marks the children that `subschema`, under which the node is valid, evaluates. `owner`: its own
+    /// `unevaluated…` does not count, being what asks.
+    fn mark(&mut self, subschema: &'a Subschema, node: &'a Node, at: u32, base: usize, owner: bool) {
+        if !self.charge(u64::from(node.count)) {
+            return;
+        }
+        if node.kind == kind::OBJECT {
+            if let Some(rules) = &subschema.object {
+                self.mark_members(rules, node, at, base);
+            }
+        } else if let Some(rules) = &subschema.array {
+            self.mark_items(rules, node, at, base);
+        }
+        let Some(applied) = &subschema.applied else { return };
+        let unevaluated = if node.kind == kind::OBJECT {
+            applied.unevaluated_properties
+        } else {
+            applied.unevaluated_items
+        };
+        if !owner && unevaluated.is_some() {
+            self.mark_all(node, base);
+            return;
+        }
+        for schema in &applied.all {
+            self.mark_id(*schema, node, at, base);
+        }
+        for reference in &applied.dynamic {
+            let target = self.dynamic_target(reference.target, reference.anchor);
+            self.mark_id(target, node, at, base);
+        }
+        for schema in applied.any.iter().chain(&applied.one).flatten() {
+            if self.check::<false>(*schema, at) {
+                self.mark_id(*schema, node, at, base);
+            }
+        }
+        if let Some(condition) = &applied.condition {
+            let branch = if self.check::<false>(condition.test, at) {
+                self.mark_id(condition.test, node, at, base);
+                condition.then
+            } else {
+                condition.otherwise
+            };
+            if let Some(schema) = branch {
+                self.mark_id(schema, node, at, base);
+            }
+        }
+        for (name, schema) in &applied.dependent {
+            if node.kind == kind::OBJECT && self.has_member(node, at, name) {
+                self.mark_id(*schema, node, at, base);
+            }
+        }
+    }
+
+    fn mark_members(&mut self, rules: &'a ObjectRules, node: &Node, at: u32, base: usize) {
+        if rules.rest != Rest::Absent {
+            self.mark_all(node, base);
+            return;
+        }
+        let mut key_at = at + 1;
+        let mut index = base;
+        while key_at < node.next {
+            let Some(key) = self.node(key_at) else { return };
+            let found = self.with_text(key, |name| rules.properties.find(name, usize::MAX));
+            let named = found
+                .and_then(|index| rules.properties.list.get(index)?.schema)
+                .is_some()
+                || rules
+                    .patterns
+                    .iter()
+                    .any(|(pattern, _)| self.matches(*pattern, key));
+            if named && let Some(mark) = self.scratch.marks.get_mut(index) {
+                *mark = true;
+            }
+            index += 1;
+            key_at = self.after(key_at + 1);
+        }
+    }
+
+    fn mark_items(&mut self, rules: &'a ArrayRules, node: &Node, at: u32, base: usize) {
+        if rules.rest != Rest::Absent {
+            self.mark_all(node, base);
+            return;
+        }
+        let prefix = rules.prefix.len().min(node.count as usize);
+        self.scratch
+            .marks
+            .iter_mut()
+            .skip(base)
+            .take(prefix)
+            .for_each(|mark| *mark = true);
+        let Some(contains) = rules.contains.as_ref().filter(|contains| contains.evaluates) else {
+            return;
+        };
+        let mut item_at = at + 1;
+        let mut index = base;
+        while item_at < node.next {
+            if self.check::<false>(contains.schema, item_at)
+                && let Some(mark) = self.scratch.marks.get_mut(index)
+            {
+                *mark = true;
+            }
+            index += 1;
+            item_at = self.after(item_at);
+        }
+    }
+}
+
+fn missing_property(name: &str) -> String {
+    format!(
+        "missing property \"{}\"",
+        super::resources::shorten(name).escape_debug()
+    )
+}
+
+fn expected_types(subschema: &Subschema) -> String {
+    let types = subschema.types;
+    let mut names = Vec::new();
+    if types & kind::NUMBER == kind::NUMBER && !subschema.whole {
+        names.push("number");
+    } else if types & kind::INTEGER != 0 {
+        names.push("integer");
+    }
+    for (bit, name) in [
+        (kind::STRING, "string"),
+        (kind::BOOLEAN, "boolean"),
+        (kind::NULL, "null"),
+        (kind::ARRAY, "array"),
+        (kind::OBJECT, "object"),
+    ] {
+        if types & bit != 0 {
+            names.push(name);
+        }
+    }
+    format!(
+        "expected {}",
+        if names.is_empty() {
+            "nothing".to_owned()
+        } else {
+            names.join(" or ")
+        }
+    )
+}
