@@ -41,7 +41,9 @@ fn create(
     validate_only: bool,
     version: i16,
 ) -> CreatableTopicResult {
-    let result = CreatableTopicResult::default().with_name(wanted.name.clone());
+    let result = CreatableTopicResult::default()
+        .with_name(wanted.name.clone())
+        .with_error_message(None);
     let failed = |error: ResponseError, why: &str| {
         CreatableTopicResult::default()
             .with_name(wanted.name.clone())
@@ -159,6 +161,7 @@ pub fn describe_configs(shared: &Shared, request: &DescribeConfigsRequest) -> De
 
 fn describe_resource(shared: &Shared, resource: &DescribeConfigsResource) -> DescribeConfigsResult {
     let result = DescribeConfigsResult::default()
+        .with_error_message(None)
         .with_resource_type(resource.resource_type)
         .with_resource_name(resource.resource_name.clone());
     let configs = match resource.resource_type {
@@ -185,6 +188,7 @@ fn describe_resource(shared: &Shared, resource: &DescribeConfigsResource) -> Des
                 .with_value(Some(StrBytes::from_string(value)))
                 .with_config_source(source)
                 .with_read_only(resource.resource_type == RESOURCE_BROKER)
+                .with_documentation(None)
         })
         .collect();
     result.with_configs(wanted)

@@ -536,3 +536,6 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

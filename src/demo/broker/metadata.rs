@@ -171,7 +171,7 @@ pub fn find_coordinator(
             .collect();
         return FindCoordinatorResponse::default().with_coordinators(coordinators);
     }
-    let response = FindCoordinatorResponse::default();
+    let response = FindCoordinatorResponse::default().with_error_message(None);
     match refusal {
         None => response
             .with_node_id(node)
