@@ -36,7 +36,7 @@ pub fn is_spoken(api_key: i16, version: i16) -> bool {
 }
 
 pub fn list() -> ApiVersionsResponse {
-    ApiVersionsResponse::default().with_api_keys(SPOKEN.iter().map(entry).collect())
+    ApiVersionsResponse::default().with_api_keys(SPOKEN.iter().copied().map(entry).collect())
 }
 
 /// The answer to a version of ApiVersions that is not spoken, to be written in version 0: its own range, by which
@@ -45,6 +45,7 @@ pub fn unsupported() -> ApiVersionsResponse {
     let own = SPOKEN
         .iter()
         .filter(|(key, _, _)| *key == ApiKey::API_VERSIONS)
+        .copied()
         .map(entry)
         .collect();
     ApiVersionsResponse::default()
@@ -52,9 +53,9 @@ pub fn unsupported() -> ApiVersionsResponse {
         .with_api_keys(own)
 }
 
-fn entry((key, min, max): &(ApiKey, i16, i16)) -> ApiVersion {
+fn entry((key, min, max): (ApiKey, i16, i16)) -> ApiVersion {
     ApiVersion::default()
         .with_api_key(key.0)
-        .with_min_version(*min)
-        .with_max_version(*max)
+        .with_min_version(min)
+        .with_max_version(max)
 }

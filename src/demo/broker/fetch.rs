@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const BY_TOPIC_ID: i16 = 13;
 
 /// However long a client wants to wait.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// However much a client wants at once; a first batch may be larger.
 const BYTES_MAX: usize = 64 << 20;

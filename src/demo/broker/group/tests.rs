@@ -3,7 +3,7 @@
 use super::*;
 
 const SESSION: Duration = Duration::from_secs(10);
-const REBALANCE: Duration = Duration::from_secs(60);
+const REBALANCE: Duration = Duration::from_mins(1);
 
 /// A group, and the time that the test wants it to be.
 struct Scene {
