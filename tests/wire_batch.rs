@@ -194,8 +194,13 @@ fn assert_reads(bytes: &[u8], codec: Compression, contents: &[Content], stamp: P
     assert!(walk.next().is_none());
 }
 
+/// Offset delta, timestamp delta, key, value, header count.
+type Walked = (i32, i64, Option<Vec<u8>>, Option<Vec<u8>>, usize);
+
 /// A record walk as plain as can be, over the same `Reader` that reads everything else.
-fn plain_walk(bytes: &[u8], count: i32) -> Option<Vec<(i32, i64, Option<Vec<u8>>, Option<Vec<u8>>, usize)>> {
+fn plain_walk(bytes: &[u8], count: i32) -> Option<Vec<Walked>> {
+    /// Refused, null, or bytes.
+    #[allow(clippy::option_option)]
     fn nullable(reader: &mut Reader<'_>) -> Option<Option<Vec<u8>>> {
         match reader.varint().ok()? {
             -1 => Some(None),
@@ -222,7 +227,7 @@ fn plain_walk(bytes: &[u8], count: i32) -> Option<Vec<(i32, i64, Option<Vec<u8>>
     Some(records)
 }
 
-fn our_walk(bytes: &[u8], count: i32) -> Option<Vec<(i32, i64, Option<Vec<u8>>, Option<Vec<u8>>, usize)>> {
+fn our_walk(bytes: &[u8], count: i32) -> Option<Vec<Walked>> {
     let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
     Records::new(bytes, count)
         .map(|record| {

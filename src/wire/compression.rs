@@ -143,8 +143,12 @@ enum Failure {
 }
 
 impl Failure {
-    fn malformed(reason: impl ToString) -> Self {
-        Self::Malformed(reason.to_string())
+    fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed(reason.into())
+    }
+
+    fn library(error: &impl ToString) -> Self {
+        Self::Malformed(error.to_string())
     }
 }
 

@@ -78,7 +78,7 @@ impl<'a> ProduceRequest<'a> {
 
     /// The partitions in the request's order.
     pub fn partitions(&self) -> impl Iterator<Item = PartitionData<'a>> + use<'a> {
-        Partitions {
+        Walk {
             form: Form::of(self.version),
             reader: self.topics(),
             topic: TopicRef::Name(""),
@@ -219,7 +219,7 @@ impl Form {
     }
 }
 
-struct Partitions<'a> {
+struct Walk<'a> {
     form: Form,
     reader: Reader<'a>,
     topic: TopicRef<'a>,
@@ -229,7 +229,7 @@ struct Partitions<'a> {
     in_topic: bool,
 }
 
-impl<'a> Partitions<'a> {
+impl<'a> Walk<'a> {
     fn try_next(&mut self) -> Result<Option<PartitionData<'a>>, WireError> {
         while self.partitions_left == 0 {
             if self.in_topic {
@@ -254,7 +254,7 @@ impl<'a> Partitions<'a> {
     }
 }
 
-impl<'a> Iterator for Partitions<'a> {
+impl<'a> Iterator for Walk<'a> {
     type Item = PartitionData<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {

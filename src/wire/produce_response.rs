@@ -9,6 +9,8 @@ use super::writer::Writer;
 const CURRENT_LEADER: u32 = 0;
 /// Tag of the endpoints of current leaders, at the top level (KIP-951).
 const NODE_ENDPOINTS: u32 = 0;
+/// An element takes more memory than its least bytes: counts are believed this far, then the vector grows by itself.
+const RESERVE_MAX: usize = 1024;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum TopicName {
@@ -67,16 +69,16 @@ impl ProduceResponse {
         let flexible = form.flexible;
         let mut reader = Reader::new(body);
         let topic_count = reader.array_length_not_null(flexible, form.topic_size_min(), "responses")?;
-        let mut topics = Vec::with_capacity(topic_count);
+        let mut topics = Vec::with_capacity(topic_count.min(RESERVE_MAX));
         for _ in 0..topic_count {
-            let topic = if form.topic_ids {
+            let topic = if form.has_topic_ids() {
                 TopicName::Id(reader.uuid()?)
             } else {
                 TopicName::Name(reader.string(flexible)?.to_owned())
             };
             let count =
                 reader.array_length_not_null(flexible, form.partition_size_min(), "partition_responses")?;
-            let mut partitions = Vec::with_capacity(count);
+            let mut partitions = Vec::with_capacity(count.min(RESERVE_MAX));
             for _ in 0..count {
                 partitions.push(form.read_partition(&mut reader)?);
             }
@@ -89,7 +91,7 @@ impl ProduceResponse {
         let mut node_endpoints = Vec::new();
         if flexible {
             reader.tagged_fields(|tag, bytes| {
-                if tag == NODE_ENDPOINTS && form.leaders {
+                if tag == NODE_ENDPOINTS && form.has_leaders() {
                     node_endpoints = read_node_endpoints(bytes)?;
                 }
                 Ok(())
@@ -111,7 +113,7 @@ impl ProduceResponse {
         let mut writer = Writer::new(out);
         writer.array_length(flexible, Some(self.topics.len()));
         for (topic, partitions) in &self.topics {
-            match (form.topic_ids, topic) {
+            match (form.has_topic_ids(), topic) {
                 (true, TopicName::Id(id)) => writer.raw(id),
                 (true, TopicName::Name(_)) => writer.raw(&[0; 16]),
                 (false, TopicName::Name(name)) => writer.string(flexible, name),
@@ -124,7 +126,7 @@ impl ProduceResponse {
             writer.no_tagged_fields(flexible);
         }
         writer.i32(self.throttle_time_ms);
-        if form.leaders && !self.node_endpoints.is_empty() {
+        if form.has_leaders() && !self.node_endpoints.is_empty() {
             writer.unsigned_varint(1);
             writer.tagged_field(NODE_ENDPOINTS, |writer| self.write_node_endpoints(writer));
         } else {
@@ -147,27 +149,37 @@ impl ProduceResponse {
 /// What a version's bytes look like.
 #[derive(Clone, Copy, Debug)]
 struct Form {
-    log_start_offset: bool,
-    record_errors: bool,
+    version: i16,
     flexible: bool,
-    leaders: bool,
-    topic_ids: bool,
 }
 
 impl Form {
     fn of(version: i16) -> Self {
         Self {
-            log_start_offset: version >= 5,
-            record_errors: version >= 8,
+            version,
             flexible: version >= 9,
-            leaders: version >= 10,
-            topic_ids: version >= 13,
         }
+    }
+
+    fn has_log_start_offset(self) -> bool {
+        self.version >= 5
+    }
+
+    fn has_record_errors(self) -> bool {
+        self.version >= 8
+    }
+
+    fn has_leaders(self) -> bool {
+        self.version >= 10
+    }
+
+    fn has_topic_ids(self) -> bool {
+        self.version >= 13
     }
 
     /// The least that an element takes: what its count is held against.
     fn topic_size_min(self) -> usize {
-        match (self.flexible, self.topic_ids) {
+        match (self.flexible, self.has_topic_ids()) {
             (_, true) => 18,
             (true, false) => 3,
             (false, false) => 6,
@@ -176,12 +188,12 @@ impl Form {
 
     fn partition_size_min(self) -> usize {
         // index, error code, base offset, append time; log start offset; record errors and message, tagged fields.
-        let errors = match (self.record_errors, self.flexible) {
+        let errors = match (self.has_record_errors(), self.flexible) {
             (_, true) => 3,
             (true, false) => 6,
             (false, false) => 0,
         };
-        22 + if self.log_start_offset { 8 } else { 0 } + errors
+        22 + if self.has_log_start_offset() { 8 } else { 0 } + errors
     }
 
     fn read_partition(self, reader: &mut Reader<'_>) -> Result<PartitionResponse, WireError> {
@@ -190,15 +202,19 @@ impl Form {
             error_code: ErrorCode(reader.i16()?),
             base_offset: reader.i64()?,
             log_append_time_ms: reader.i64()?,
-            log_start_offset: if self.log_start_offset { reader.i64()? } else { -1 },
+            log_start_offset: if self.has_log_start_offset() {
+                reader.i64()?
+            } else {
+                -1
+            },
             record_errors: Vec::new(),
             error_message: None,
             current_leader: None,
         };
-        if self.record_errors {
+        if self.has_record_errors() {
             // Index, and a message's length (with tagged fields when flexible): six bytes in either form.
             let count = reader.array_length_not_null(self.flexible, 6, "record_errors")?;
-            response.record_errors.reserve_exact(count);
+            response.record_errors.reserve(count.min(RESERVE_MAX));
             for _ in 0..count {
                 let batch_index = reader.i32()?;
                 let message = reader.nullable_string(self.flexible)?.map(str::to_owned);
@@ -211,7 +227,7 @@ impl Form {
         }
         if self.flexible {
             reader.tagged_fields(|tag, bytes| {
-                if tag == CURRENT_LEADER && self.leaders {
+                if tag == CURRENT_LEADER && self.has_leaders() {
                     let mut reader = Reader::new(bytes);
                     response.current_leader = Some((reader.i32()?, reader.i32()?));
                     reader.skip_tagged_fields()?;
@@ -228,10 +244,10 @@ impl Form {
         writer.i16(response.error_code.0);
         writer.i64(response.base_offset);
         writer.i64(response.log_append_time_ms);
-        if self.log_start_offset {
+        if self.has_log_start_offset() {
             writer.i64(response.log_start_offset);
         }
-        if self.record_errors {
+        if self.has_record_errors() {
             writer.array_length(self.flexible, Some(response.record_errors.len()));
             for error in &response.record_errors {
                 writer.i32(error.batch_index);
@@ -241,7 +257,7 @@ impl Form {
             writer.nullable_string(self.flexible, response.error_message.as_deref());
         }
         match response.current_leader {
-            Some((leader_id, leader_epoch)) if self.leaders => {
+            Some((leader_id, leader_epoch)) if self.has_leaders() => {
                 writer.unsigned_varint(1);
                 writer.tagged_field(CURRENT_LEADER, |writer| {
                     writer.i32(leader_id);
@@ -257,7 +273,7 @@ impl Form {
 fn read_node_endpoints(bytes: &[u8]) -> Result<Vec<NodeEndpoint>, WireError> {
     let mut reader = Reader::new(bytes);
     let count = reader.array_length_not_null(true, 11, "node_endpoints")?;
-    let mut nodes = Vec::with_capacity(count);
+    let mut nodes = Vec::with_capacity(count.min(RESERVE_MAX));
     for _ in 0..count {
         nodes.push(NodeEndpoint {
             node_id: reader.i32()?,

@@ -135,6 +135,7 @@ impl<'a> Iterator for Records<'a> {
 }
 
 /// What is wrong with a record. A broker answers INVALID_RECORD for each.
+#[derive(Clone, Copy)]
 struct Flaw(&'static str);
 
 const TRUNCATED: Flaw = Flaw("it ends too early");

@@ -244,6 +244,6 @@ fn ten_thousand_headers_are_kept_in_their_order() {
             .headers
             .iter()
             .map(|header| header.key)
-            .eq(names.iter().map(|name| name.as_bytes()))
+            .eq(names.iter().map(String::as_bytes))
     );
 }

@@ -54,7 +54,7 @@ impl Inflater {
             let (in_before, out_before) = (inflate.total_in(), inflate.total_out());
             let status = inflate
                 .decompress(rest, free, FlushDecompress::None)
-                .map_err(Failure::malformed)?;
+                .map_err(|error| Failure::library(&error))?;
             let taken = (inflate.total_in() - in_before) as usize;
             let written = (inflate.total_out() - out_before) as usize;
             if at_cap && written > 0 {

@@ -69,7 +69,7 @@ pub(super) fn decompress(compressed: &[u8], output: &mut Output<'_>) -> Result<(
     {
         return Err(Failure::malformed("the content's size does not match"));
     }
-    reader.finish().map_err(Failure::malformed)
+    reader.finish().map_err(|error| Failure::library(&error))
 }
 
 fn cut(_: WireError) -> Failure {
@@ -144,7 +144,7 @@ impl Frame {
                 Ok(())
             }
             Err(DecompressError::OutputTooSmall { .. }) if capped => Err(Failure::OverLimit),
-            Err(error) => Err(Failure::malformed(error)),
+            Err(error) => Err(Failure::library(&error)),
         }
     }
 }

@@ -35,12 +35,12 @@ pub(super) fn decompress(compressed: &[u8], output: &mut Output<'_>) -> Result<(
 
 fn block(compressed: &[u8], output: &mut Output<'_>) -> Result<(), Failure> {
     // The stated length is held against the cap before anything is reserved by it.
-    let length = decompress_len(compressed).map_err(Failure::malformed)?;
+    let length = decompress_len(compressed).map_err(|error| Failure::library(&error))?;
     let (_, free) = output.reserve(length)?;
     let target = free.get_mut(..length).unwrap_or_default();
     let written = Decoder::new()
         .decompress(compressed, target)
-        .map_err(Failure::malformed)?;
+        .map_err(|error| Failure::library(&error))?;
     output.length += written;
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn response(version: i16) -> ProduceResponse {
     let form = Form::of(version);
-    let topic = if form.topic_ids {
+    let topic = if form.has_topic_ids() {
         TopicName::Id([7; 16])
     } else {
         TopicName::Name("orders".to_owned())
@@ -14,8 +14,8 @@ fn response(version: i16) -> ProduceResponse {
         error_code: ErrorCode::INVALID_RECORD,
         base_offset: -1,
         log_append_time_ms: -1,
-        log_start_offset: if form.log_start_offset { 12 } else { -1 },
-        record_errors: if form.record_errors {
+        log_start_offset: if form.has_log_start_offset() { 12 } else { -1 },
+        record_errors: if form.has_record_errors() {
             vec![
                 RecordError {
                     batch_index: 0,
@@ -29,8 +29,8 @@ fn response(version: i16) -> ProduceResponse {
         } else {
             vec![]
         },
-        error_message: form.record_errors.then(|| "refused".to_owned()),
-        current_leader: form.leaders.then_some((2, 5)),
+        error_message: form.has_record_errors().then(|| "refused".to_owned()),
+        current_leader: form.has_leaders().then_some((2, 5)),
     };
     let node = NodeEndpoint {
         node_id: 2,
@@ -41,7 +41,7 @@ fn response(version: i16) -> ProduceResponse {
     ProduceResponse {
         topics: vec![(topic, vec![refused])],
         throttle_time_ms: 17,
-        node_endpoints: if form.leaders { vec![node] } else { vec![] },
+        node_endpoints: if form.has_leaders() { vec![node] } else { vec![] },
     }
 }
 
