@@ -139,7 +139,7 @@ impl<'a> PartCheck<'a> {
 }
 
 fn payload(governing: &Governing, bytes: &[u8]) -> Finding {
-    let (code, outcome) = match &governing.validator {
+    let (code, outcome) = match &*governing.validator {
         Validator::Avro(validator) => (Code::Avro, validator.validate(bytes)),
         Validator::Json(validator) => (Code::JsonSchema, validator.validate(bytes)),
         Validator::Protobuf(validator) => {

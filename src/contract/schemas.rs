@@ -8,7 +8,8 @@ pub struct Governing {
     pub id: SchemaId,
     pub subject: Subject,
     pub version: Version,
-    pub validator: Validator,
+    /// Shared by all subjects that have this id.
+    pub validator: Arc<Validator>,
 }
 
 /// The answer to "which schema is `id` under `subject`?".

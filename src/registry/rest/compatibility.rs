@@ -1,0 +1,78 @@
+//! `/compatibility` (`CompatibilityResource.java`): would this schema be accepted?
+
+use super::App;
+use super::body::{Answer, JsonBody, Query, json};
+use crate::registry::admission::{Compatibility, SchemaRequest};
+use crate::registry::core::live_contents;
+use crate::registry::errors::RegistryError;
+use crate::registry::state::{self, SchemaContent, VersionId, level_name, subject_name};
+use crate::schema::Version;
+use axum::extract::{Path, State};
+use serde_json::json as value;
+use std::sync::Arc;
+
+pub async fn with_all(
+    State(core): State<App>,
+    Path(subject): Path<String>,
+    query: Query,
+    JsonBody(request): JsonBody<SchemaRequest>,
+) -> Answer {
+    let subject = subject_name(&subject)?;
+    let state = core.state();
+    let previous = live_contents(&state, subject);
+    check(&core, state, subject, previous, &query, request).await
+}
+
+/// Against one version. `latest` of a subject without versions is compatible with everything.
+pub async fn with_version(
+    State(core): State<App>,
+    Path((subject, version)): Path<(String, String)>,
+    query: Query,
+    JsonBody(request): JsonBody<SchemaRequest>,
+) -> Answer {
+    let subject = subject_name(&subject)?;
+    let asked = VersionId::parse(&version)?;
+    let state = core.state();
+    let previous = match (state.version(subject, asked, false), asked) {
+        (Some((number, version)), _) => vec![(number, version.content.clone())],
+        (None, VersionId::Latest) => vec![],
+        (None, VersionId::Number(number)) => {
+            return Err(RegistryError::VersionNotFound(i64::from(number.0)));
+        }
+    };
+    check(&core, state, subject, previous, &query, request).await
+}
+
+async fn check(
+    core: &App,
+    state: Arc<state::State>,
+    subject: &str,
+    previous: Vec<(Version, Arc<SchemaContent>)>,
+    query: &Query,
+    request: SchemaRequest,
+) -> Answer {
+    let verbose = query.flag("verbose");
+    let level = state.level(subject);
+    let admitted = match core.admission.parse(state.clone(), Arc::new(request)).await {
+        Err(RegistryError::InvalidSchema(why)) if verbose => {
+            return json(&value!({ "is_compatible": false, "messages": [why] }));
+        }
+        other => other?,
+    };
+    let schema_type = admitted.content.schema_type.as_str();
+    let (compatible, messages) = match core.admission.check(state, admitted, previous, level).await? {
+        Compatibility::Compatible => (true, vec![]),
+        Compatibility::NotEnforced => (
+            true,
+            vec![format!(
+                "{} is not enforced yet for {schema_type} schemas: every change is accepted",
+                level_name(level)
+            )],
+        ),
+        Compatibility::Incompatible(reasons) => (false, reasons),
+    };
+    if verbose {
+        return json(&value!({ "is_compatible": compatible, "messages": messages }));
+    }
+    json(&value!({ "is_compatible": compatible }))
+}

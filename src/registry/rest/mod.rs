@@ -1,0 +1,98 @@
+//! Confluent's REST API, one file a resource (`rest/resources/*.java`).
+
+mod body;
+mod compatibility;
+mod config;
+mod metadata;
+mod mode;
+mod outside;
+mod schemas;
+mod subjects;
+mod versions;
+
+use super::core::Core;
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+type App = Arc<Core>;
+
+/// All resources over one registry.
+pub fn router(core: Arc<Core>) -> Router {
+    let resources = Router::new()
+        .route("/", get(metadata::root).post(metadata::root))
+        .route("/contexts", get(metadata::contexts))
+        .route("/v1/metadata/id", get(metadata::cluster_id))
+        .route("/v1/metadata/version", get(metadata::server_version))
+        .route("/metrics", get(metadata::metrics))
+        .route("/subjects", get(subjects::list))
+        .route(
+            "/subjects/{subject}",
+            post(subjects::look_up).delete(subjects::delete),
+        )
+        .route(
+            "/subjects/{subject}/metadata",
+            get(subjects::latest_with_metadata),
+        )
+        .route(
+            "/subjects/{subject}/versions",
+            get(versions::list).post(versions::register),
+        )
+        .route(
+            "/subjects/{subject}/versions/{version}",
+            get(versions::get).delete(versions::delete),
+        )
+        .route(
+            "/subjects/{subject}/versions/{version}/schema",
+            get(versions::schema_only),
+        )
+        .route(
+            "/subjects/{subject}/versions/{version}/referencedby",
+            get(versions::referenced_by),
+        )
+        .route("/schemas", get(schemas::list))
+        .route("/schemas/types", get(schemas::types))
+        .route("/schemas/ids/{id}", get(schemas::by_id))
+        .route("/schemas/ids/{id}/schema", get(schemas::schema_only))
+        .route("/schemas/ids/{id}/subjects", get(schemas::subjects))
+        .route("/schemas/ids/{id}/versions", get(schemas::versions))
+        .route("/schemas/guids/{guid}", get(schemas::by_guid))
+        .route("/schemas/guids/{guid}/ids", get(schemas::ids_of_guid))
+        .route(
+            "/config",
+            get(config::get_global)
+                .put(config::put_global)
+                .delete(config::delete_global),
+        )
+        .route(
+            "/config/{subject}",
+            get(config::get_subject)
+                .put(config::put_subject)
+                .delete(config::delete_subject),
+        )
+        .route(
+            "/mode",
+            get(mode::get_global)
+                .put(mode::put_global)
+                .delete(mode::delete_global),
+        )
+        .route(
+            "/mode/{subject}",
+            get(mode::get_subject)
+                .put(mode::put_subject)
+                .delete(mode::delete_subject),
+        )
+        .route(
+            "/compatibility/subjects/{subject}/versions",
+            post(compatibility::with_all),
+        )
+        .route(
+            "/compatibility/subjects/{subject}/versions/{version}",
+            post(compatibility::with_version),
+        )
+        .fallback(outside::no_such_path)
+        .method_not_allowed_fallback(outside::no_such_method)
+        .with_state(core);
+    resources.layer(middleware::from_fn(outside::around))
+}

@@ -1,0 +1,137 @@
+//! A registry from its start to its stop.
+
+use super::core::Core;
+use super::rest;
+use super::source::Source;
+use super::store::Store;
+use super::writer::{CHECK, Writer};
+use crate::contract::SchemaSource;
+use crate::schema::CompatibilityLevel;
+use crate::telemetry::health::Health;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Requests under way at a stop get this long.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Debug)]
+pub struct RegistryOptions {
+    pub listen: SocketAddr,
+    /// The folder of the local file store.
+    pub store: PathBuf,
+    /// The global level until `/config` sets another.
+    pub compatibility: CompatibilityLevel,
+}
+
+/// A running registry.
+pub struct Registry {
+    pub address: SocketAddr,
+    source: Arc<Source>,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+    store_closed: oneshot::Receiver<()>,
+}
+
+/// A registry without a server.
+pub struct Opened {
+    /// What [`rest::router`] serves.
+    pub core: Arc<Core>,
+    pub source: Arc<Source>,
+    /// Answers when `core` is gone and the store is closed.
+    pub store_closed: oneshot::Receiver<()>,
+}
+
+/// Opens the store in `folder` and folds its log.
+///
+/// # Errors
+/// When the store cannot be opened or read; the text says what to do.
+pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) -> io::Result<Opened> {
+    let file = folder.join(super::store::FILE_NAME);
+    let opening = tokio::task::spawn_blocking(move || Store::open(&folder, level));
+    // A file that is damaged beyond what the library checks may make it panic.
+    let (store, state) = opening
+        .await
+        .map_err(|_| {
+            let why = format!("the registry's store {} is damaged: restore it from a copy", file.display());
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })?
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    let cluster_id = store.cluster_id().to_owned();
+    let source = Arc::new(Source::new(Arc::new(state)));
+    let (writer, store_closed) = Writer::start(store, source.clone(), health)?;
+    let core = Arc::new(Core::new(source.clone(), writer, cluster_id));
+    Ok(Opened { core, source, store_closed })
+}
+
+/// Opens the store, folds its log and serves the REST API until [`Registry::stop`].
+///
+/// # Errors
+/// When the store cannot be opened or read, or the address not be bound; the text says what to do.
+pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Registry> {
+    health.expect(CHECK);
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("the registry cannot listen on {}: {error}", options.listen))
+    })?;
+    let address = listener.local_addr()?;
+    let Opened { core, source, store_closed } =
+        open(options.store, options.compatibility, health.clone()).await?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(async move {
+        let serving = axum::serve(listener, rest::router(core)).with_graceful_shutdown(async {
+            let _ = stopped.await;
+        });
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the registry's server ended");
+        }
+    });
+    warm_up(&source);
+    health.pass(CHECK);
+    tracing::info!(%address, "registry ready");
+    Ok(Registry { address, source, stop, server, store_closed })
+}
+
+/// Compiles what is registered, behind the first requests; it ends early when the registry is gone.
+fn warm_up(source: &Arc<Source>) {
+    let ids = source.live_ids();
+    let source = Arc::downgrade(source);
+    tokio::task::spawn_blocking(move || {
+        for id in ids {
+            let Some(source) = source.upgrade() else { return };
+            source.warm(id);
+        }
+    });
+}
+
+impl Registry {
+    /// The gateway's door to the schemas: answers from memory.
+    #[must_use]
+    pub fn schemas(&self) -> Arc<dyn SchemaSource> {
+        self.source.clone()
+    }
+
+    /// Ends the server, lets requests under way finish, closes the store.
+    pub async fn stop(self) {
+        let Self {
+            stop,
+            mut server,
+            store_closed,
+            ..
+        } = self;
+        let _ = stop.send(());
+        if tokio::time::timeout(STOP_TIME_MAX, &mut server).await.is_err() {
+            tracing::warn!("the registry's last requests did not end in time and were cut off");
+            server.abort();
+            let _ = server.await;
+        }
+        // The last handle to the writer went with the server.
+        if tokio::time::timeout(STOP_TIME_MAX, store_closed).await.is_err() {
+            tracing::warn!("the registry's store did not close in time");
+        }
+    }
+}

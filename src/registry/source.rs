@@ -1,0 +1,227 @@
+//! The gateway's door: which schema is an id under a subject, answered from memory.
+//!
+//! One snapshot holds the state and, beside it, what the hot path needs: by id the subjects with their newest live
+//! version, each with a cell for the compiled schema. A call is one load of the snapshot, one hash look-up, one
+//! binary search among the id's subjects, and the clone of an `Arc`.
+
+use super::state::{SchemaContent, State, Touched, resolve};
+use crate::contract::{Governing, Lookup, Presence, SchemaSource};
+use crate::schema::{Schema, SchemaId, Subject, Validator, Version};
+use crate::telemetry;
+use arc_swap::ArcSwap;
+use metrics::Counter;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+/// Publishes the state to all who read it.
+pub struct Source {
+    snapshot: ArcSwap<Snapshot>,
+    hit: Counter,
+    miss: Counter,
+    negative: Counter,
+}
+
+#[derive(Clone)]
+struct Snapshot {
+    state: Arc<State>,
+    ids: HashMap<SchemaId, Arc<IdEntry>>,
+    /// Those with a live version.
+    subjects: HashSet<Arc<str>>,
+}
+
+struct IdEntry {
+    compiled: Arc<Compiled>,
+    /// In the order of their subjects.
+    places: Box<[Place]>,
+}
+
+/// One subject's newest live version of an id.
+#[derive(Clone)]
+struct Place {
+    subject: Arc<str>,
+    version: Version,
+    lookup: OnceLock<Lookup>,
+}
+
+/// One id's schema, compiled at first use and kept, failures too.
+struct Compiled {
+    content: Arc<SchemaContent>,
+    result: OnceLock<Result<Arc<Validator>, Arc<str>>>,
+}
+
+impl Source {
+    #[must_use]
+    pub fn new(state: Arc<State>) -> Self {
+        let touched = Touched {
+            subjects: state.subjects().map(|(name, _)| name.clone()).collect(),
+            ids: state.ids().map(|(id, _)| id).collect(),
+        };
+        let empty = Snapshot {
+            state: state.clone(),
+            ids: HashMap::new(),
+            subjects: HashSet::new(),
+        };
+        let source = Self {
+            snapshot: ArcSwap::from_pointee(empty),
+            hit: telemetry::metrics::schema_cache("hit"),
+            miss: telemetry::metrics::schema_cache("miss"),
+            negative: telemetry::metrics::schema_cache("negative"),
+        };
+        source.publish(state, &touched);
+        source
+    }
+
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        self.snapshot.load().state.clone()
+    }
+
+    /// Makes `state` what everybody reads. `touched` is what changed since the last one. Only the writer calls it.
+    pub fn publish(&self, state: Arc<State>, touched: &Touched) {
+        let mut next = Snapshot::clone(&self.snapshot.load());
+        next.state = state;
+        for id in &touched.ids {
+            match next.entry(*id) {
+                Some(entry) => next.ids.insert(*id, Arc::new(entry)),
+                None => next.ids.remove(id),
+            };
+        }
+        for subject in &touched.subjects {
+            if next.state.has_subject(subject, false) {
+                next.subjects.insert(subject.clone());
+            } else {
+                next.subjects.remove(subject);
+            }
+        }
+        self.snapshot.store(Arc::new(next));
+    }
+
+    /// Compiles an id ahead of its first use. Takes the schema's compile time on the calling thread.
+    pub fn warm(&self, id: SchemaId) {
+        let snapshot = self.snapshot.load_full();
+        if let Some(entry) = snapshot.ids.get(&id) {
+            for place in &entry.places {
+                place.lookup.get_or_init(|| snapshot.compile(id, entry, place));
+            }
+        }
+    }
+
+    /// The ids that govern something, for warming up.
+    #[must_use]
+    pub fn live_ids(&self) -> BTreeSet<SchemaId> {
+        let snapshot = self.snapshot.load();
+        snapshot
+            .ids
+            .iter()
+            .filter(|(_, entry)| !entry.places.is_empty())
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}
+
+impl Snapshot {
+    /// What the state says about an id, with what was compiled before.
+    fn entry(&self, id: SchemaId) -> Option<IdEntry> {
+        let in_state = self.state.id(id)?;
+        let old = self
+            .ids
+            .get(&id)
+            .filter(|old| *old.compiled.content == *in_state.content);
+        let compiled = old.map_or_else(
+            || {
+                Arc::new(Compiled {
+                    content: in_state.content.clone(),
+                    result: OnceLock::new(),
+                })
+            },
+            |old| old.compiled.clone(),
+        );
+        let mut places: Vec<Place> = Vec::new();
+        for (subject, version) in self.state.uses(in_state, false) {
+            match places.last_mut() {
+                // Versions come in ascending order: the newest stays.
+                Some(last) if last.subject == *subject => last.version = version,
+                _ => places.push(Place {
+                    subject: subject.clone(),
+                    version,
+                    lookup: OnceLock::new(),
+                }),
+            }
+        }
+        for place in &mut places {
+            let before = old.and_then(|old| old.place(&place.subject));
+            if let Some(before) = before.filter(|before| before.version == place.version) {
+                place.lookup = before.lookup.clone();
+            }
+        }
+        Some(IdEntry {
+            compiled,
+            places: places.into(),
+        })
+    }
+
+    fn compile(&self, id: SchemaId, entry: &IdEntry, place: &Place) -> Lookup {
+        match entry
+            .compiled
+            .result
+            .get_or_init(|| compile(&self.state, &entry.compiled.content))
+        {
+            Ok(validator) => Lookup::Found(Arc::new(Governing {
+                id,
+                subject: Subject(place.subject.clone()),
+                version: place.version,
+                validator: validator.clone(),
+            })),
+            Err(why) => Lookup::NotCompilable(why.clone()),
+        }
+    }
+}
+
+impl IdEntry {
+    fn place(&self, subject: &str) -> Option<&Place> {
+        let position = self
+            .places
+            .binary_search_by(|place| place.subject.as_ref().cmp(subject))
+            .ok()?;
+        self.places.get(position)
+    }
+}
+
+fn compile(state: &State, content: &Arc<SchemaContent>) -> Result<Arc<Validator>, Arc<str>> {
+    let references = resolve(state, content)?;
+    Schema::parse(content.schema_type, &content.text, &references)
+        .and_then(|schema| schema.validator())
+        .map(Arc::new)
+        .map_err(|error| error.to_string().into())
+}
+
+impl SchemaSource for Source {
+    fn find(&self, subject: &str, id: SchemaId) -> Lookup {
+        let snapshot = self.snapshot.load();
+        let Some(entry) = snapshot.ids.get(&id) else {
+            self.negative.increment(1);
+            return Lookup::UnknownId;
+        };
+        let Some(place) = entry.place(subject) else {
+            self.negative.increment(1);
+            return Lookup::OtherSubject;
+        };
+        if let Some(lookup) = place.lookup.get() {
+            self.hit.increment(1);
+            return lookup.clone();
+        }
+        self.miss.increment(1);
+        place
+            .lookup
+            .get_or_init(|| snapshot.compile(id, entry, place))
+            .clone()
+    }
+
+    fn subject(&self, subject: &str) -> Presence {
+        if self.snapshot.load().subjects.contains(subject) {
+            Presence::Present
+        } else {
+            Presence::Absent
+        }
+    }
+}
