@@ -58,7 +58,10 @@ pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) ->
     let (store, state) = opening
         .await
         .map_err(|_| {
-            let why = format!("the registry's store {} is damaged: restore it from a copy", file.display());
+            let why = format!(
+                "the registry's store {} is damaged: restore it from a copy",
+                file.display()
+            );
             io::Error::new(io::ErrorKind::InvalidData, why)
         })?
         .map_err(|error| io::Error::other(error.to_string()))?;
@@ -66,7 +69,11 @@ pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) ->
     let source = Arc::new(Source::new(Arc::new(state)));
     let (writer, store_closed) = Writer::start(store, source.clone(), health)?;
     let core = Arc::new(Core::new(source.clone(), writer, cluster_id));
-    Ok(Opened { core, source, store_closed })
+    Ok(Opened {
+        core,
+        source,
+        store_closed,
+    })
 }
 
 /// Opens the store, folds its log and serves the REST API until [`Registry::stop`].
@@ -76,11 +83,17 @@ pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) ->
 pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Registry> {
     health.expect(CHECK);
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("the registry cannot listen on {}: {error}", options.listen))
+        io::Error::new(
+            error.kind(),
+            format!("the registry cannot listen on {}: {error}", options.listen),
+        )
     })?;
     let address = listener.local_addr()?;
-    let Opened { core, source, store_closed } =
-        open(options.store, options.compatibility, health.clone()).await?;
+    let Opened {
+        core,
+        source,
+        store_closed,
+    } = open(options.store, options.compatibility, health.clone()).await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(async move {
         let serving = axum::serve(listener, rest::router(core)).with_graceful_shutdown(async {
@@ -93,7 +106,13 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
     warm_up(&source);
     health.pass(CHECK);
     tracing::info!(%address, "registry ready");
-    Ok(Registry { address, source, stop, server, store_closed })
+    Ok(Registry {
+        address,
+        source,
+        stop,
+        server,
+        store_closed,
+    })
 }
 
 /// Compiles what is registered, behind the first requests; it ends early when the registry is gone.
