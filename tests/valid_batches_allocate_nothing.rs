@@ -76,7 +76,7 @@ fn registry() -> One {
         id: SchemaId(1),
         subject,
         version: Version(1),
-        validator,
+        validator: Arc::new(validator),
     }))
 }
 

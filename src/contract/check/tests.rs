@@ -47,7 +47,7 @@ fn governing(schema_type: SchemaType, text: &str, id: u32, subject: &str) -> Loo
         id: SchemaId(id),
         subject,
         version: Version(3),
-        validator,
+        validator: Arc::new(validator),
     }))
 }
 
