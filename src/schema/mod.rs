@@ -67,8 +67,28 @@ pub enum CompatibilityLevel {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Incompatibility {
     pub kind: &'static str,
+    /// A sentence that speaks of `the reader schema` and `the writer schema`.
     pub description: String,
+    /// What Confluent gives besides: the missing field's name, the two types. May be empty.
+    pub additional_info: String,
+    /// A JSON pointer: `/fields/1/type`.
     pub path: String,
+}
+
+impl Incompatibility {
+    /// The reason as Confluent's registry prints it. `reader` and `writer` say which is which: for a backward check
+    /// the reader is `new` and the writer `old`.
+    #[must_use]
+    pub fn confluent_message(&self, reader: &str, writer: &str) -> String {
+        let description = self
+            .description
+            .replace("he reader schema", &format!("he {reader} schema"))
+            .replace("he writer schema", &format!("he {writer} schema"));
+        format!(
+            "{{errorType:'{}', description:'{description}', additionalInfo:'{}'}}",
+            self.kind, self.additional_info
+        )
+    }
 }
 
 /// Why a schema was not accepted.
@@ -127,6 +147,18 @@ impl Schema {
         })
     }
 
+    /// What Confluent's registry asks of a schema besides when it is registered for the first time: for Avro, ASCII
+    /// names and defaults that fit. A schema that a registry already holds need not keep it.
+    ///
+    /// # Errors
+    /// [`SchemaError::Invalid`] names what does not fit.
+    pub fn check_as_new(&self) -> Result<(), SchemaError> {
+        match self {
+            Self::Avro(schema) => schema.check_as_new(),
+            Self::Protobuf(_) | Self::Json(_) => Ok(()),
+        }
+    }
+
     #[must_use]
     pub fn schema_type(&self) -> SchemaType {
         match self {
@@ -171,6 +203,7 @@ impl Schema {
                     reader.schema_type().as_str(),
                     writer.schema_type().as_str()
                 ),
+                additional_info: String::new(),
                 path: "/".to_owned(),
             }]),
             _ => None,

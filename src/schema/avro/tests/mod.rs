@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
+mod compat;
 mod parse;
 mod payload;
 
