@@ -18,7 +18,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Position};
 pub use environment::Environment;
-pub use read::{CommandLine, load, parse, without_file};
+pub use read::{CommandLine, load, parse, upstream_text, without_file};
 
 use crate::contract::Policies;
 use crate::gateway::GatewayOptions;

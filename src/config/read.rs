@@ -117,6 +117,14 @@ pub fn without_file(command_line: &CommandLine) -> Result<Options, Diagnostics> 
     ))
 }
 
+/// Looks whether `text` is a list of brokers as `--upstream` takes it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn upstream_text(text: &str) -> Result<String, String> {
+    upstream::address_list(text).map(|_| text.to_owned())
+}
+
 fn assemble(
     upstream: UpstreamOptions,
     gateway: gateway::GatewaySection,

@@ -1,0 +1,27 @@
+//! Exit codes, as `sysexits.h` has them.
+
+use std::io;
+use std::process::ExitCode;
+
+/// The command line is wrong.
+pub const USAGE: u8 = 64;
+/// Something that is needed is not to be had: a port that somebody else holds.
+pub const UNAVAILABLE: u8 = 69;
+/// The operating system refused.
+pub const OS_ERROR: u8 = 71;
+/// Not permitted: a port below 1024, a file of somebody else.
+pub const NO_PERMISSION: u8 = 77;
+/// The configuration is wrong.
+pub const CONFIG: u8 = 78;
+
+/// The code for a part that did not start.
+pub fn of_start_error(error: &io::Error) -> ExitCode {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable, InvalidData, InvalidInput, NotFound, PermissionDenied};
+    ExitCode::from(match error.kind() {
+        AddrInUse | AddrNotAvailable => UNAVAILABLE,
+        PermissionDenied => NO_PERMISSION,
+        // A certificate, a key, a folder: named in the configuration, and not what it says.
+        InvalidData | InvalidInput | NotFound => CONFIG,
+        _ => OS_ERROR,
+    })
+}
