@@ -1,6 +1,11 @@
 //! The promise: `portcullis check` exits 0 for a good configuration, and 78 for a bad one, naming file, line, what is
 //! wrong and what to write instead.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -22,7 +27,11 @@ fn check(text: &str, more: &[&str]) -> (i32, String, String) {
     let path = file.to_str().unwrap();
     let output = portcullis(&[&["check", path], more].concat());
     let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(path, "FILE");
-    (output.status.code().unwrap(), said(output.stdout), said(output.stderr))
+    (
+        output.status.code().unwrap(),
+        said(output.stdout),
+        said(output.stderr),
+    )
 }
 
 #[test]
@@ -31,7 +40,12 @@ fn the_examples_are_good() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(example);
         let output = portcullis(&["check", path.to_str().unwrap()]);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{example}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{example}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(said.contains("upstream  localhost:9092 (plaintext)"), "{said}");
     }
 }
@@ -52,7 +66,10 @@ fn a_bad_file_names_line_fault_and_suggestion() {
             "upstream:\n  bootstrap_servers: [\"k:9092\"]\n  sasl: { mechanism: PLAIN }\n",
             "FILE:3:3: `upstream.sasl` is not implemented in this release\n",
         ),
-        ("upstreams: {}\n", "FILE:1:1: unknown key `upstreams`; did you mean `upstream`?\n"),
+        (
+            "upstreams: {}\n",
+            "FILE:1:1: unknown key `upstreams`; did you mean `upstream`?\n",
+        ),
         (
             "upstream: { bootstrap_servers: [\"k\"] }\n",
             "FILE:1:33: `bootstrap_servers`: `k` is not a host and a port; for example `bootstrap_servers: [\"kafka-1:9092\"]`\n",
@@ -83,19 +100,31 @@ fn a_file_that_cannot_be_read_is_bad() {
     let output = portcullis(&["check", "/no/such/file.yaml"]);
     assert_eq!(output.status.code(), Some(78));
     let complained = String::from_utf8(output.stderr).unwrap();
-    assert!(complained.starts_with("/no/such/file.yaml: cannot be read: "), "{complained}");
+    assert!(
+        complained.starts_with("/no/such/file.yaml: cannot be read: "),
+        "{complained}"
+    );
 }
 
 #[test]
 fn findings_are_also_json() {
-    let (code, said, _) = check("upstream: { bootstrap_servers: [\"k:1\"] }\nadmn: {}\n", &["--output", "json"]);
+    let (code, said, _) = check(
+        "upstream: { bootstrap_servers: [\"k:1\"] }\nadmn: {}\n",
+        &["--output", "json"],
+    );
     assert_eq!(code, 78);
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["valid"], false);
     assert_eq!(said["diagnostics"][0]["line"], 2);
     assert_eq!(said["diagnostics"][0]["suggestion"], "did you mean `admin`?");
-    let (code, said, _) = check("upstream: { bootstrap_servers: [\"k:1\"] }\n", &["--output", "json"]);
+    let (code, said, _) = check(
+        "upstream: { bootstrap_servers: [\"k:1\"] }\n",
+        &["--output", "json"],
+    );
     assert_eq!(code, 0);
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((&said["valid"], &said["upstream"][0]), (&true.into(), &"k:1".into()));
+    assert_eq!(
+        (&said["valid"], &said["upstream"][0]),
+        (&true.into(), &"k:1".into())
+    );
 }

@@ -168,7 +168,7 @@ fn explanation(code: Code) -> Explanation {
         ),
         Code::RegistryUnreachable => (
             "A schema is not in memory and the registry cannot be asked.",
-            "a retriable error: a client tries again by itself, and nothing is lost.",
+            "NOT_ENOUGH_REPLICAS (19), which is retriable: a client tries again by itself, and nothing is lost.",
             "look at `/readyz?verbose` and at the registry; `on_registry_down: pass` lets such records through unchecked.",
         ),
     };
