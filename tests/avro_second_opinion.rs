@@ -140,7 +140,11 @@ fn value(shape: &Shape, numbers: &mut Numbers) -> Value {
         Shape::Plain("long") => Value::Long(numbers.long()),
         Shape::Plain("float") => Value::Float(f32::from_bits(numbers.next() as u32)),
         Shape::Plain("double") => Value::Double(f64::from_bits(numbers.next())),
-        Shape::Plain("bytes") => Value::Bytes((0..numbers.below(20)).map(|n| (n as u8).wrapping_mul(77)).collect()),
+        Shape::Plain("bytes") => Value::Bytes(
+            (0..numbers.below(20))
+                .map(|n| (n as u8).wrapping_mul(77))
+                .collect(),
+        ),
         Shape::Plain(_) => Value::String(string(numbers)),
         Shape::Fixed(size) => Value::Fixed(*size, (0..*size).map(|_| numbers.next() as u8).collect()),
         Shape::Enum(symbols) => {
