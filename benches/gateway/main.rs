@@ -1,0 +1,187 @@
+//! The gateway as a process beside HAProxy in TCP mode, in interleaved rounds over the same bytes:
+//! CPU seconds a million records, and what each adds to the latency of one record in flight.
+//!
+//! `cargo bench --bench gateway` (HAProxy from the system's packages). Prints; asserts nothing about time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod orders;
+mod processes;
+mod sink;
+
+use orders::Language;
+use portcullis::wire::api::ApiKey;
+use portcullis::wire::batch_writer::{NewRecord, write_batch};
+use portcullis::wire::compression::Compression;
+use portcullis::wire::produce_response::ProduceResponse;
+use portcullis::wire::writer::Writer;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 7;
+const CONNECTIONS: usize = 4;
+const IN_FLIGHT: usize = 5;
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = sink::start();
+    let Some(haproxy) = processes::haproxy(folder.path(), upstream) else {
+        println!("no HAProxy on this machine: install it to run this comparison");
+        return;
+    };
+    let (gateway, schemas) = processes::portcullis(folder.path(), upstream);
+    println!("CPU seconds a million records, {CONNECTIONS} connections with {IN_FLIGHT} requests in flight, median of {ROUNDS} rounds");
+    println!("{:<10} {:>6} {:>7} {:>12} {:>12} {:>7}", "schema", "batch", "bytes", "HAProxy", "Portcullis", "ratio");
+    for (language, id) in &schemas {
+        for batch_records in [200, 2] {
+            let frames = frames(*language, *id, batch_records);
+            let bytes = frames.iter().map(Vec::len).sum::<usize>() / (frames.len() * batch_records);
+            let requests = 400_000 / batch_records;
+            let mut figures = [Vec::new(), Vec::new()];
+            for _ in 0..ROUNDS {
+                for (process, figures) in [&haproxy, &gateway].into_iter().zip(&mut figures) {
+                    let before = process.cpu();
+                    load(process.address, &frames, requests);
+                    let cpu = (process.cpu() - before).as_secs_f64();
+                    figures.push(cpu / (requests * batch_records) as f64 * 1e6);
+                }
+            }
+            let [haproxy, portcullis] = figures.map(|mut figures| median(&mut figures));
+            println!(
+                "{:<10} {:>6} {:>7} {:>12.3} {:>12.3} {:>7.2}",
+                format!("{language:?}"),
+                batch_records,
+                bytes,
+                haproxy,
+                portcullis,
+                portcullis / haproxy
+            );
+        }
+    }
+    for (language, id) in &schemas {
+        latency(*language, *id, upstream, haproxy.address, gateway.address);
+    }
+    idle_connections(&gateway);
+}
+
+/// One Produce frame (version 9, acks=1) for each of the batches that the varieties make.
+fn frames(language: Language, schema_id: u32, batch_records: usize) -> Vec<Vec<u8>> {
+    let values = language.values(schema_id);
+    values
+        .chunks(batch_records)
+        .filter(|values| values.len() == batch_records)
+        .map(|values| {
+            let records: Vec<NewRecord<'_>> = values
+                .iter()
+                .map(|value| NewRecord { timestamp_ms: 1_700_000_000_000, value: Some(value), ..NewRecord::default() })
+                .collect();
+            let mut batch = Vec::new();
+            write_batch(&records, Compression::None, None, &mut batch).unwrap();
+            frame(language.topic(), &batch)
+        })
+        .collect()
+}
+
+fn frame(topic: &str, batch: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Writer::frame(&mut out, |writer| {
+        writer.i16(ApiKey::PRODUCE.0);
+        writer.i16(9);
+        writer.i32(7);
+        writer.nullable_string(false, Some("bench"));
+        writer.u8(0);
+        writer.nullable_string(true, None);
+        writer.i16(1);
+        writer.i32(10_000);
+        writer.array_length(true, Some(1));
+        writer.string(true, topic);
+        writer.array_length(true, Some(1));
+        writer.i32(0);
+        writer.nullable_bytes(true, Some(batch));
+        writer.raw(&[0, 0, 0]);
+    });
+    out
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Reads one response and looks that the record was taken.
+fn read_response(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).unwrap();
+    buffer.resize(u32::from_be_bytes(length) as usize, 0);
+    stream.read_exact(buffer).unwrap();
+    // Correlation id, the header's tagged fields, then the body.
+    let response = ProduceResponse::read(&buffer[5..], 9).unwrap();
+    let partition = &response.topics[0].1[0];
+    assert_eq!(partition.error_code.0, 0, "{:?}", partition.error_message);
+}
+
+fn load(address: SocketAddr, frames: &[Vec<u8>], requests: usize) {
+    std::thread::scope(|scope| {
+        for connection in 0..CONNECTIONS {
+            scope.spawn(move || {
+                let mut stream = connect(address);
+                let mut buffer = Vec::new();
+                let requests = requests / CONNECTIONS;
+                for sent in 0..requests {
+                    stream.write_all(&frames[(sent * CONNECTIONS + connection) % frames.len()]).unwrap();
+                    if sent >= IN_FLIGHT - 1 {
+                        read_response(&mut stream, &mut buffer);
+                    }
+                }
+                for _ in 0..requests.min(IN_FLIGHT - 1) {
+                    read_response(&mut stream, &mut buffer);
+                }
+            });
+        }
+    });
+}
+
+/// One record in flight over each target in turn, the targets interleaved request by request.
+fn latency(language: Language, schema_id: u32, direct: SocketAddr, haproxy: SocketAddr, gateway: SocketAddr) {
+    let frames = frames(language, schema_id, 1);
+    let mut streams = [direct, haproxy, gateway].map(connect);
+    let mut samples = [const { Vec::new() }; 3];
+    let mut buffer = Vec::new();
+    for round in 0..20_000 {
+        let frame = &frames[round % frames.len()];
+        for (stream, samples) in streams.iter_mut().zip(&mut samples) {
+            let began = Instant::now();
+            stream.write_all(frame).unwrap();
+            read_response(stream, &mut buffer);
+            if round >= 1000 {
+                samples.push(began.elapsed());
+            }
+        }
+    }
+    let at = |samples: &mut Vec<Duration>, share: f64| {
+        samples.sort_unstable();
+        samples[((samples.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6
+    };
+    let [direct, haproxy, gateway] = samples.each_mut().map(|samples| (at(samples, 0.5), at(samples, 0.99)));
+    println!("{language:?}: one record in flight, µs: direct p50 {:.1} p99 {:.1}", direct.0, direct.1);
+    for (name, figures) in [("HAProxy", haproxy), ("Portcullis", gateway)] {
+        println!("  {name:<10} adds p50 {:.1}, p99 {:.1}", figures.0 - direct.0, figures.1 - direct.1);
+    }
+    println!("  ratio of what is added: p50 {:.2}", (gateway.0 - direct.0) / (haproxy.0 - direct.0));
+}
+
+fn idle_connections(gateway: &processes::Process) {
+    const COUNT: usize = 1000;
+    let before = gateway.resident_kib();
+    let streams: Vec<TcpStream> = (0..COUNT).map(|_| connect(gateway.address)).collect();
+    #[allow(clippy::disallowed_methods, reason = "no runtime here")]
+    std::thread::sleep(Duration::from_secs(1));
+    let grown = gateway.resident_kib().saturating_sub(before);
+    println!("{COUNT} idle connections before their first request: {:.1} KiB each", grown as f64 / streams.len() as f64);
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
