@@ -27,7 +27,10 @@ pub fn clip(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
             reader.skip_tagged_fields()?;
         }
         let Some(api) = client_api(key) else { continue };
-        let (min, max) = (min.max(api.version_min), max.min(api.version_max));
+        // Kafka 4 offers Produce from version 0 on and serves it from 3 on: librdkafka before 2.8 takes version 0
+        // as the sign that a broker can compress (KAFKA-18659).
+        let min = if key == ApiKey::PRODUCE { min } else { min.max(api.version_min) };
+        let max = max.min(api.version_max);
         if min > max {
             continue;
         }
@@ -59,4 +62,45 @@ pub fn write_unsupported(correlation_id: i32, out: &mut Vec<u8>) {
         writer.i16(min);
         writer.i16(max);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (key, min, max) rows of a version 0 body.
+    fn body(rows: &[(i16, i16, i16)]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut writer = Writer::new(&mut out);
+        writer.i16(0);
+        writer.array_length(false, Some(rows.len()));
+        for (key, min, max) in rows {
+            writer.i16(*key);
+            writer.i16(*min);
+            writer.i16(*max);
+        }
+        out
+    }
+
+    #[test]
+    fn what_only_one_side_knows_is_not_offered() {
+        let mut out = Vec::new();
+        let broker = body(&[(0, 0, 99), (1, 4, 6), (3, 50, 60), (4, 0, 7), (55, 0, 2), (999, 0, 1)]);
+        clip(0, &broker, &mut out).unwrap();
+        assert_eq!(out, body(&[(0, 0, 13), (1, 4, 6), (55, 0, 1)]));
+    }
+
+    #[test]
+    fn a_refusal_is_read_in_version_0_and_feature_levels_are_kept() {
+        let mut refusal = body(&[(18, 0, 3)]);
+        refusal.splice(0..2, 35i16.to_be_bytes());
+        let mut out = Vec::new();
+        clip(4, &refusal, &mut out).unwrap();
+        assert_eq!(out, refusal);
+        let mut flexible = vec![0, 0, 2, 0, 18, 0, 0, 0, 3, 0];
+        flexible.extend_from_slice(&[0, 0, 0, 9, 1, 1, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
+        let mut out = Vec::new();
+        clip(3, &flexible, &mut out).unwrap();
+        assert_eq!(out, flexible);
+    }
 }
