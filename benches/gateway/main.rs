@@ -2,7 +2,12 @@
 //! CPU seconds a million records, and what each adds to the latency of one record in flight.
 //!
 //! `cargo bench --bench gateway` (HAProxy from the system's packages). Prints; asserts nothing about time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod orders;
 mod processes;
@@ -30,8 +35,13 @@ fn main() {
         return;
     };
     let (gateway, schemas) = processes::portcullis(folder.path(), upstream);
-    println!("CPU seconds a million records, {CONNECTIONS} connections with {IN_FLIGHT} requests in flight, median of {ROUNDS} rounds");
-    println!("{:<10} {:>6} {:>7} {:>12} {:>12} {:>7}", "schema", "batch", "bytes", "HAProxy", "Portcullis", "ratio");
+    println!(
+        "CPU seconds a million records, {CONNECTIONS} connections with {IN_FLIGHT} requests in flight, median of {ROUNDS} rounds"
+    );
+    println!(
+        "{:<10} {:>6} {:>7} {:>12} {:>12} {:>7}",
+        "schema", "batch", "bytes", "HAProxy", "Portcullis", "ratio"
+    );
     for (language, id) in &schemas {
         for batch_records in [200, 2] {
             let frames = frames(*language, *id, batch_records);
@@ -73,7 +83,11 @@ fn frames(language: Language, schema_id: u32, batch_records: usize) -> Vec<Vec<u
         .map(|values| {
             let records: Vec<NewRecord<'_>> = values
                 .iter()
-                .map(|value| NewRecord { timestamp_ms: 1_700_000_000_000, value: Some(value), ..NewRecord::default() })
+                .map(|value| NewRecord {
+                    timestamp_ms: 1_700_000_000_000,
+                    value: Some(value),
+                    ..NewRecord::default()
+                })
                 .collect();
             let mut batch = Vec::new();
             write_batch(&records, Compression::None, None, &mut batch).unwrap();
@@ -129,7 +143,9 @@ fn load(address: SocketAddr, frames: &[Vec<u8>], requests: usize) {
                 let mut buffer = Vec::new();
                 let requests = requests / CONNECTIONS;
                 for sent in 0..requests {
-                    stream.write_all(&frames[(sent * CONNECTIONS + connection) % frames.len()]).unwrap();
+                    stream
+                        .write_all(&frames[(sent * CONNECTIONS + connection) % frames.len()])
+                        .unwrap();
                     if sent >= IN_FLIGHT - 1 {
                         read_response(&mut stream, &mut buffer);
                     }
@@ -163,12 +179,24 @@ fn latency(language: Language, schema_id: u32, direct: SocketAddr, haproxy: Sock
         samples.sort_unstable();
         samples[((samples.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6
     };
-    let [direct, haproxy, gateway] = samples.each_mut().map(|samples| (at(samples, 0.5), at(samples, 0.99)));
-    println!("{language:?}: one record in flight, µs: direct p50 {:.1} p99 {:.1}", direct.0, direct.1);
+    let [direct, haproxy, gateway] = samples
+        .each_mut()
+        .map(|samples| (at(samples, 0.5), at(samples, 0.99)));
+    println!(
+        "{language:?}: one record in flight, µs: direct p50 {:.1} p99 {:.1}",
+        direct.0, direct.1
+    );
     for (name, figures) in [("HAProxy", haproxy), ("Portcullis", gateway)] {
-        println!("  {name:<10} adds p50 {:.1}, p99 {:.1}", figures.0 - direct.0, figures.1 - direct.1);
+        println!(
+            "  {name:<10} adds p50 {:.1}, p99 {:.1}",
+            figures.0 - direct.0,
+            figures.1 - direct.1
+        );
     }
-    println!("  ratio of what is added: p50 {:.2}", (gateway.0 - direct.0) / (haproxy.0 - direct.0));
+    println!(
+        "  ratio of what is added: p50 {:.2}",
+        (gateway.0 - direct.0) / (haproxy.0 - direct.0)
+    );
 }
 
 fn idle_connections(gateway: &processes::Process) {
@@ -178,7 +206,10 @@ fn idle_connections(gateway: &processes::Process) {
     #[allow(clippy::disallowed_methods, reason = "no runtime here")]
     std::thread::sleep(Duration::from_secs(1));
     let grown = gateway.resident_kib().saturating_sub(before);
-    println!("{COUNT} idle connections before their first request: {:.1} KiB each", grown as f64 / streams.len() as f64);
+    println!(
+        "{COUNT} idle connections before their first request: {:.1} KiB each",
+        grown as f64 / streams.len() as f64
+    );
 }
 
 fn median(figures: &mut [f64]) -> f64 {

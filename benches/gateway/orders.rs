@@ -47,7 +47,9 @@ impl Random {
 
     fn text(&mut self, min: u64, spread: u64) -> String {
         let length = min + self.below(spread);
-        (0..length).map(|_| char::from(b'a' + self.below(26) as u8)).collect()
+        (0..length)
+            .map(|_| char::from(b'a' + self.below(26) as u8))
+            .collect()
     }
 }
 
@@ -67,14 +69,27 @@ struct Order {
 
 fn order(random: &mut Random) -> Order {
     let items: Vec<_> = (0..=2 + random.below(2))
-        .map(|_| (format!("sku-{}", random.text(6, 6)), 1 + random.below(20) as i32, random.below(100_000) as f64 / 100.0))
+        .map(|_| {
+            (
+                format!("sku-{}", random.text(6, 6)),
+                1 + random.below(20) as i32,
+                random.below(100_000) as f64 / 100.0,
+            )
+        })
         .collect();
     Order {
         id: format!("ord-{:08}", random.below(100_000_000)),
         created: 1_700_000_000_000 + random.below(1 << 34) as i64,
         status: random.below(4) as usize,
-        customer: (random.below(1 << 40) as i64, format!("{}@example.com", random.text(5, 12)), random.below(2) == 1),
-        total: items.iter().map(|(_, quantity, price)| f64::from(*quantity) * price).sum(),
+        customer: (
+            random.below(1 << 40) as i64,
+            format!("{}@example.com", random.text(5, 12)),
+            random.below(2) == 1,
+        ),
+        total: items
+            .iter()
+            .map(|(_, quantity, price)| f64::from(*quantity) * price)
+            .sum(),
         items,
         coupon: (random.below(2) == 1).then(|| random.text(6, 6)),
         currency: ["EUR", "USD", "GBP", "CHF"][random.below(4) as usize],

@@ -34,13 +34,20 @@ impl Process {
 
     pub fn resident_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
         line.trim().split(' ').next().unwrap().parse().unwrap()
     }
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
@@ -61,7 +68,12 @@ pub fn haproxy(folder: &Path, upstream: SocketAddr) -> Option<Process> {
          frontend f\n  bind {address}\n  default_backend b\nbackend b\n  server s {upstream}\n"
     );
     fs::write(&file, text).unwrap();
-    let child = Command::new("haproxy").args(["-db", "-f"]).arg(&file).stdout(Stdio::null()).spawn().ok()?;
+    let child = Command::new("haproxy")
+        .args(["-db", "-f"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .spawn()
+        .ok()?;
     let process = Process { child, address };
     wait_for("HAProxy", || TcpStream::connect(address).is_ok());
     Some(process)
@@ -91,8 +103,13 @@ pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(Languag
         .stderr(log)
         .spawn()
         .unwrap();
-    let process = Process { child, address: ([127, 0, 0, 1], gateway).into() };
-    wait_for("the gateway", || http(admin, "GET", "/readyz", "").is_some_and(|answer| answer.contains(" 200 ")));
+    let process = Process {
+        child,
+        address: ([127, 0, 0, 1], gateway).into(),
+    };
+    wait_for("the gateway", || {
+        http(admin, "GET", "/readyz", "").is_some_and(|answer| answer.contains(" 200 "))
+    });
     let schemas = ALL
         .iter()
         .map(|language| {
@@ -102,7 +119,10 @@ pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(Languag
             let answer = http(registry, "POST", &path, &body).unwrap();
             let json = answer.rsplit("\r\n\r\n").next().unwrap();
             let json: serde_json::Value = serde_json::from_str(json).unwrap_or_else(|_| panic!("{answer}"));
-            (*language, json["id"].as_u64().unwrap_or_else(|| panic!("{answer}")) as u32)
+            (
+                *language,
+                json["id"].as_u64().unwrap_or_else(|| panic!("{answer}")) as u32,
+            )
         })
         .collect();
     (process, schemas)

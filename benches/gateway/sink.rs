@@ -79,8 +79,13 @@ fn answer(request: &[u8], address: SocketAddr, out: &mut Vec<u8>) {
                     topics: produce
                         .partitions()
                         .map(|partition| {
-                            let TopicRef::Name(name) = partition.topic else { panic!("a topic by id") };
-                            (TopicName::Name(name.to_owned()), vec![success(partition.partition)])
+                            let TopicRef::Name(name) = partition.topic else {
+                                panic!("a topic by id")
+                            };
+                            (
+                                TopicName::Name(name.to_owned()),
+                                vec![success(partition.partition)],
+                            )
                         })
                         .collect(),
                     ..ProduceResponse::default()

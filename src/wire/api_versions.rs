@@ -29,7 +29,11 @@ pub fn clip(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let Some(api) = client_api(key) else { continue };
         // Kafka 4 offers Produce from version 0 on and serves it from 3 on: librdkafka before 2.8 takes version 0
         // as the sign that a broker can compress (KAFKA-18659).
-        let min = if key == ApiKey::PRODUCE { min } else { min.max(api.version_min) };
+        let min = if key == ApiKey::PRODUCE {
+            min
+        } else {
+            min.max(api.version_min)
+        };
         let max = max.min(api.version_max);
         if min > max {
             continue;
@@ -85,7 +89,14 @@ mod tests {
     #[test]
     fn what_only_one_side_knows_is_not_offered() {
         let mut out = Vec::new();
-        let broker = body(&[(0, 0, 99), (1, 4, 6), (3, 50, 60), (4, 0, 7), (55, 0, 2), (999, 0, 1)]);
+        let broker = body(&[
+            (0, 0, 99),
+            (1, 4, 6),
+            (3, 50, 60),
+            (4, 0, 7),
+            (55, 0, 2),
+            (999, 0, 1),
+        ]);
         clip(0, &broker, &mut out).unwrap();
         assert_eq!(out, body(&[(0, 0, 13), (1, 4, 6), (55, 0, 1)]));
     }
