@@ -281,3 +281,6 @@ impl<'a> Reader<'a> {
         self.take(length).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests;
