@@ -94,7 +94,7 @@ fn zstd_stream(plain: &[u8], level: i32, checksum: bool) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn gzip_members_of_others_are_decompressed(
@@ -238,4 +238,116 @@ fn a_warm_decompressor_keeps_its_buffer() {
         let at_again = decompressor.decompress(codec, &bytes, limits).unwrap().as_ptr();
         assert_eq!((decompressor.held_bytes(), at), (held, at_again), "{codec:?}");
     }
+}
+
+fn refused(codec: Compression, bytes: &[u8]) -> bool {
+    let mut decompressor = Decompressor::default();
+    matches!(
+        decompressor.decompress(codec, bytes, LIMITS),
+        Err(CompressionError::Malformed { .. })
+    )
+}
+
+/// With one bit of the byte at `at` (from the end when negative) flipped.
+fn flipped(bytes: &[u8], at: isize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let at = if at < 0 {
+        bytes.len().checked_add_signed(at).unwrap()
+    } else {
+        at as usize
+    };
+    bytes[at] ^= 1;
+    bytes
+}
+
+#[test]
+fn a_checksum_or_a_size_that_does_not_match_is_refused() {
+    // Random bytes: every block is stored as it is, so nothing but a checksum can tell.
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(3_000)
+    .collect();
+
+    let gzip = gzip_member(&noise, 0, false);
+    assert!(!refused(Compression::Gzip, &gzip));
+    assert!(refused(Compression::Gzip, &flipped(&gzip, 1_000)), "gzip content");
+    assert!(refused(Compression::Gzip, &flipped(&gzip, -5)), "gzip CRC");
+    assert!(refused(Compression::Gzip, &flipped(&gzip, -1)), "gzip size");
+
+    let blocks = lz4_frame(&noise, FrameInfo::new().block_checksums(true));
+    assert!(!refused(Compression::Lz4, &blocks));
+    assert!(
+        refused(Compression::Lz4, &flipped(&blocks, 1_000)),
+        "lz4 block content"
+    );
+    assert!(
+        refused(Compression::Lz4, &flipped(&blocks, -5)),
+        "lz4 block checksum"
+    );
+    assert!(
+        refused(Compression::Lz4, &flipped(&blocks, 6)),
+        "lz4 descriptor checksum"
+    );
+    let content = lz4_frame(&noise, FrameInfo::new().content_checksum(true));
+    assert!(!refused(Compression::Lz4, &content));
+    assert!(
+        refused(Compression::Lz4, &flipped(&content, 1_000)),
+        "lz4 content"
+    );
+    assert!(
+        refused(Compression::Lz4, &flipped(&content, -1)),
+        "lz4 content checksum"
+    );
+
+    let zstd = zstd_stream(&noise, 3, true);
+    assert!(!refused(Compression::Zstd, &zstd));
+    assert!(refused(Compression::Zstd, &flipped(&zstd, 1_000)), "zstd content");
+}
+
+#[test]
+fn an_lz4_content_size_that_lies_is_refused() {
+    let plain = b"plain".repeat(100);
+    // Two frames whose headers differ in the size alone: each is wrong for the other's content.
+    let info = |length| FrameInfo::new().content_size(Some(length));
+    let header_length = 4 + 2 + 8 + 1;
+    let right = lz4_frame(&plain, info(500));
+    let other = lz4_frame(&b"plain".repeat(101), info(505));
+    let lying = [&other[..header_length], &right[header_length..]].concat();
+    assert!(!refused(Compression::Lz4, &right));
+    assert!(refused(Compression::Lz4, &lying));
+}
+
+#[test]
+fn a_gzip_header_checksum_is_checked() {
+    let member = gzip_member(b"plain", 6, false);
+    let mut header = member[..10].to_vec();
+    header[3] |= 0x02;
+    let mut crc = flate2::Crc::new();
+    crc.update(&header);
+    let sum = (crc.sum() as u16).to_le_bytes();
+    let checked = [&header[..], &sum, &member[10..]].concat();
+    assert!(!refused(Compression::Gzip, &checked));
+    assert!(refused(Compression::Gzip, &flipped(&checked, 10)));
+    assert!(
+        refused(Compression::Gzip, &flipped(&checked, 4)),
+        "the time is under the checksum"
+    );
+}
+
+#[test]
+fn garbage_after_the_end_is_refused_also_where_java_would_pass_over_it() {
+    for codec in CODECS {
+        for garbage in [&b"\0"[..], b"garbage", &[0; 40], &[0xff; 40]] {
+            let bytes = [&ours(codec, b"plain"), garbage].concat();
+            assert!(
+                Decompressor::default().decompress(codec, &bytes, LIMITS).is_err(),
+                "{codec:?} with {garbage:?} behind"
+            );
+        }
+    }
+    let two_frames = ours(Compression::Lz4, b"plain").repeat(2);
+    assert!(refused(Compression::Lz4, &two_frames), "Java reads one LZ4 frame");
 }
