@@ -255,6 +255,8 @@ fn plain_records(contents: &[Content]) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn a_batch_that_another_library_wrote_is_read_whole(
         contents in contents(), codec in codecs(), stamp in stamps(),

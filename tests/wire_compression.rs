@@ -351,3 +351,15 @@ fn garbage_after_the_end_is_refused_also_where_java_would_pass_over_it() {
     let two_frames = ours(Compression::Lz4, b"plain").repeat(2);
     assert!(refused(Compression::Lz4, &two_frames), "Java reads one LZ4 frame");
 }
+
+#[test]
+fn a_multitude_of_empty_frames_is_walked_and_one_of_gzip_members_refused() {
+    let zstd = ours(Compression::Zstd, b"").repeat(50_000);
+    assert_eq!(
+        Decompressor::default().decompress(Compression::Zstd, &zstd, LIMITS),
+        Ok(&b""[..])
+    );
+    let member = ours(Compression::Gzip, b"");
+    assert!(!refused(Compression::Gzip, &member.repeat(1_024)));
+    assert!(refused(Compression::Gzip, &member.repeat(1_025)));
+}

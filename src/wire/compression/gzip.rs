@@ -16,6 +16,8 @@ const FLAG_RESERVED: u8 = 0xe0;
 /// First guess at what a member grows to; real record batches rarely exceed it.
 const GROWTH_GUESS: usize = 4;
 const STEP_MIN: usize = 4 * 1024;
+/// Clients write one. Each costs a reset of the inflate state, so millions of empty ones would be dear.
+const MEMBERS_MAX: usize = 1024;
 
 /// The inflate state (about 40 KiB), made at the first use and kept.
 #[derive(Default)]
@@ -25,12 +27,13 @@ impl Inflater {
     pub(super) fn decompress(&mut self, compressed: &[u8], output: &mut Output<'_>) -> Result<(), Failure> {
         let mut rest = compressed;
         // At least one member, and nothing but members.
-        loop {
+        for _ in 0..MEMBERS_MAX {
             rest = self.member(rest, output)?;
             if rest.is_empty() {
                 return Ok(());
             }
         }
+        Err(Failure::malformed(format!("more than {MEMBERS_MAX} members")))
     }
 
     /// Inflates one member and returns what follows it.
