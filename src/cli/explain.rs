@@ -74,7 +74,7 @@ fn print(explanation: &Explanation, output: Format) {
     } = explanation;
     match output {
         Format::Text => {
-            println!("{code}: {meaning}\n\nThe producer sees: {producer_sees}\n\nWhat to do: {to_do}")
+            println!("{code}: {meaning}\n\nThe producer sees: {producer_sees}\n\nWhat to do: {to_do}");
         }
         Format::Json => println!(
             "{}",

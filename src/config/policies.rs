@@ -114,13 +114,11 @@ fn action(node: &Node, reading: &mut Reading<'_>) -> Option<Action> {
         section.finish(reading);
         return None;
     }
-    match reading.word(node, "action", &ACTIONS)? {
-        Some(action) => Some(action),
-        None => {
-            not_this_word(node, "action", reading);
-            None
-        }
+    let action = reading.word(node, "action", &ACTIONS)?;
+    if action.is_none() {
+        not_this_word(node, "action", reading);
     }
+    action
 }
 
 fn envelope(section: &mut Section<'_>, reading: &mut Reading<'_>) {

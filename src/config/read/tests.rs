@@ -410,3 +410,58 @@ fn an_empty_file_says_what_is_missing() {
     }
     assert!(wrong("- a\n")[0].contains("must be a section"));
 }
+
+/// The whole configuration of the interface document: it is understood, and what this release lacks is all that is
+/// said against it.
+#[test]
+fn the_documented_configuration_is_understood_but_for_what_this_release_lacks() {
+    let found = wrong(
+        r#"upstream:
+  bootstrap_servers: ["kafka-1:9092", "kafka-2:9092"]
+  tls: { ca: ca.pem, certificate: client.pem, key: client.key }
+  sasl: { mechanism: SCRAM-SHA-512, username: portcullis, password: "${KAFKA_PASSWORD}" }
+gateway:
+  listeners:
+    - name: internal
+      address: 0.0.0.0:9192
+      advertised_host: gateway.internal
+      routing: { port_per_broker: { first_port: 9193, brokers: 64 } }
+    - name: external
+      address: 0.0.0.0:9292
+      tls: { certificate: gw.pem, key: gw.key, client_ca: clients.pem }
+      routing: { sni: { bootstrap: kafka.example.com, broker: "broker-{id}.kafka.example.com" } }
+  limits: { max_frame: 100MiB, max_connections: 20000, memory: 1GiB, decompressed_batch: 16MiB, decompression_ratio: 128 }
+  drain_timeout: 30s
+registry:
+  embedded:
+    listen: 0.0.0.0:8081
+    store: { file: ./registry }
+    master_eligibility: true
+    compatibility: BACKWARD
+policies:
+  - topics: ["payments.*"]
+    value: { level: payload, framing: confluent, subject: topic_name }
+    key:   { level: off }
+    action: reject
+  - topics: ["legacy-orders"]
+    value: { level: payload, framing: raw, subject: legacy-orders-value, version: latest }
+    action: { dead_letter: { topic: legacy-orders.dlq } }
+  - topics: ["*"]
+    value: { level: auto }
+    key:   { level: auto }
+    action: reject
+admin: { listen: 127.0.0.1:9644 }
+"#,
+    );
+    let lacking = |at: &str, part: &str| format!("{at}: `{part}` is not implemented in this release");
+    assert_eq!(
+        found,
+        [
+            lacking("4:3", "upstream.sasl"),
+            lacking("14:18", "listener.routing.sni"),
+            lacking("29:39", "framing: raw"),
+            lacking("29:74", "policy.value.version"),
+            lacking("30:15", "action.dead_letter"),
+        ]
+    );
+}
