@@ -4,7 +4,7 @@
 use super::errors::RegistryError;
 use super::state::{Metadata, schema_type_from_name, subject_name};
 use super::state::{Reference, SchemaContent, State, VersionId, level_name, resolve};
-use crate::schema::{CompatibilityLevel, Incompatibility, Schema, SchemaType, Version};
+use crate::schema::{CompatibilityLevel, Schema, SchemaType, Version};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -250,12 +250,18 @@ fn check(
             Err(why) => reasons.push(format!("Unexpected exception during compatibility check: {why}")),
             Ok(old) => {
                 let found = [
-                    backward.then(|| admitted.schema.incompatibilities(&old)),
-                    forward.then(|| old.incompatibilities(&admitted.schema)),
+                    backward.then(|| (admitted.schema.incompatibilities(&old), "new", "old")),
+                    forward.then(|| (old.incompatibilities(&admitted.schema), "old", "new")),
                 ];
-                for found in found.into_iter().flatten() {
+                for (found, reader, writer) in found.into_iter().flatten() {
                     match found {
-                        Some(found) => reasons.extend(found.iter().map(describe)),
+                        Some(found) => {
+                            reasons.extend(
+                                found
+                                    .iter()
+                                    .map(|reason| reason.confluent_message(reader, writer)),
+                            );
+                        }
                         Option::None => enforced = false,
                     }
                 }
@@ -276,13 +282,6 @@ fn check(
     } else {
         Compatibility::NotEnforced
     }
-}
-
-fn describe(reason: &Incompatibility) -> String {
-    format!(
-        "{{errorType:'{}', description:'{}', additionalInfo:'{}'}}",
-        reason.kind, reason.description, reason.path
-    )
 }
 
 fn quote(text: &str) -> String {

@@ -73,7 +73,10 @@ impl Model {
                 }
             }
             Step::DeleteSubject(subject, permanent) => {
-                let versions = self.subjects.get_mut(&subject).filter(|versions| !versions.is_empty())?;
+                let versions = self
+                    .subjects
+                    .get_mut(&subject)
+                    .filter(|versions| !versions.is_empty())?;
                 let live = versions.values().any(|(_, deleted)| !deleted);
                 if self.read_only || live == permanent {
                     return None;
@@ -89,7 +92,11 @@ impl Model {
             Step::ReadOnly(read_only) => self.read_only = read_only,
         }
         // An id without versions is gone; its number is not.
-        let used: Vec<usize> = self.subjects.values().flat_map(|v| v.values().map(|(text, _)| *text)).collect();
+        let used: Vec<usize> = self
+            .subjects
+            .values()
+            .flat_map(|v| v.values().map(|(text, _)| *text))
+            .collect();
         self.ids.retain(|text, _| used.contains(text));
         Some(())
     }
@@ -103,9 +110,10 @@ fn command(state: &State, step: &Step) -> Command {
             version: VersionId::Number(Version(version)),
             permanent,
         },
-        Step::DeleteSubject(subject, permanent) => {
-            Command::DeleteSubject { subject: SUBJECTS[subject].into(), permanent }
-        }
+        Step::DeleteSubject(subject, permanent) => Command::DeleteSubject {
+            subject: SUBJECTS[subject].into(),
+            permanent,
+        },
         Step::Level(subject, level) => Command::SetConfig {
             subject: subject.map(|subject| SUBJECTS[subject].into()),
             compatibility: Some(level),
@@ -113,7 +121,11 @@ fn command(state: &State, step: &Step) -> Command {
         },
         Step::ReadOnly(read_only) => Command::SetMode {
             subject: None,
-            mode: Some(if read_only { Mode::ReadOnly } else { Mode::ReadWrite }),
+            mode: Some(if read_only {
+                Mode::ReadOnly
+            } else {
+                Mode::ReadWrite
+            }),
             force: false,
         },
     }

@@ -60,15 +60,40 @@ fn delete_version(
     permanent: bool,
 ) -> Result<Outcome, RegistryError> {
     let version = VersionId::Number(Version(version));
-    carry_out(state, &Command::DeleteVersion { subject: subject.into(), version, permanent })
+    carry_out(
+        state,
+        &Command::DeleteVersion {
+            subject: subject.into(),
+            version,
+            permanent,
+        },
+    )
 }
 
 fn delete_subject(state: &mut State, subject: &str, permanent: bool) -> Result<Outcome, RegistryError> {
-    carry_out(state, &Command::DeleteSubject { subject: subject.into(), permanent })
+    carry_out(
+        state,
+        &Command::DeleteSubject {
+            subject: subject.into(),
+            permanent,
+        },
+    )
 }
 
-fn set_mode(state: &mut State, subject: Option<&str>, mode: Mode, force: bool) -> Result<Outcome, RegistryError> {
-    carry_out(state, &Command::SetMode { subject: subject.map(Into::into), mode: Some(mode), force })
+fn set_mode(
+    state: &mut State,
+    subject: Option<&str>,
+    mode: Mode,
+    force: bool,
+) -> Result<Outcome, RegistryError> {
+    carry_out(
+        state,
+        &Command::SetMode {
+            subject: subject.map(Into::into),
+            mode: Some(mode),
+            force,
+        },
+    )
 }
 
 #[test]
@@ -77,9 +102,17 @@ fn one_schema_has_one_id_in_every_subject() {
     assert_eq!(add(&mut state, "a", "A", &[]), (1, 1));
     assert_eq!(add(&mut state, "b", "B", &[]), (2, 1));
     assert_eq!(add(&mut state, "b", "A", &[]), (1, 2));
-    assert_eq!(add(&mut state, "a", "A", &[]), (1, 1), "registering again changes nothing");
+    assert_eq!(
+        add(&mut state, "a", "A", &[]),
+        (1, 1),
+        "registering again changes nothing"
+    );
     assert_eq!(state.sequence(), 3);
-    assert_eq!(add(&mut state, "b", "A", &[("a", 1)]), (3, 3), "references are part of the identity");
+    assert_eq!(
+        add(&mut state, "b", "A", &[("a", 1)]),
+        (3, 3),
+        "references are part of the identity"
+    );
 }
 
 #[test]
@@ -109,15 +142,36 @@ fn a_soft_deleted_version_that_is_referenced_stays_when_its_schema_comes_back() 
 fn hard_delete_comes_only_after_soft_delete() {
     let mut state = empty();
     add(&mut state, "a", "A", &[]);
-    let not_soft = RegistryError::VersionNotSoftDeleted { subject: "a".to_owned(), version: 1 };
+    let not_soft = RegistryError::VersionNotSoftDeleted {
+        subject: "a".to_owned(),
+        version: 1,
+    };
     assert_eq!(delete_version(&mut state, "a", 1, true), Err(not_soft));
-    assert_eq!(delete_subject(&mut state, "a", true), Err(RegistryError::SubjectNotSoftDeleted("a".to_owned())));
-    assert_eq!(delete_subject(&mut state, "a", false), Ok(Outcome::DeletedSubject(vec![Version(1)])));
-    assert_eq!(delete_subject(&mut state, "a", false), Err(RegistryError::SubjectSoftDeleted("a".to_owned())));
-    let soft = RegistryError::VersionSoftDeleted { subject: "a".to_owned(), version: 1 };
+    assert_eq!(
+        delete_subject(&mut state, "a", true),
+        Err(RegistryError::SubjectNotSoftDeleted("a".to_owned()))
+    );
+    assert_eq!(
+        delete_subject(&mut state, "a", false),
+        Ok(Outcome::DeletedSubject(vec![Version(1)]))
+    );
+    assert_eq!(
+        delete_subject(&mut state, "a", false),
+        Err(RegistryError::SubjectSoftDeleted("a".to_owned()))
+    );
+    let soft = RegistryError::VersionSoftDeleted {
+        subject: "a".to_owned(),
+        version: 1,
+    };
     assert_eq!(delete_version(&mut state, "a", 1, false), Err(soft));
-    assert_eq!(delete_subject(&mut state, "a", true), Ok(Outcome::DeletedSubject(vec![Version(1)])));
-    assert_eq!(delete_subject(&mut state, "a", true), Err(RegistryError::SubjectNotFound("a".to_owned())));
+    assert_eq!(
+        delete_subject(&mut state, "a", true),
+        Ok(Outcome::DeletedSubject(vec![Version(1)]))
+    );
+    assert_eq!(
+        delete_subject(&mut state, "a", true),
+        Err(RegistryError::SubjectNotFound("a".to_owned()))
+    );
     assert!(state.id(SchemaId(1)).is_none());
 }
 
@@ -140,7 +194,11 @@ fn a_referenced_version_cannot_be_deleted() {
     assert_eq!(delete_subject(&mut state, "a", false), Err(refused.clone()));
     delete_subject(&mut state, "b", false).unwrap();
     delete_subject(&mut state, "a", false).unwrap();
-    assert_eq!(delete_subject(&mut state, "a", true), Err(refused), "the referring version could come back");
+    assert_eq!(
+        delete_subject(&mut state, "a", true),
+        Err(refused),
+        "the referring version could come back"
+    );
     delete_subject(&mut state, "b", true).unwrap();
     delete_subject(&mut state, "a", true).unwrap();
 }
@@ -162,10 +220,21 @@ fn a_registration_checked_against_an_older_subject_is_stale() {
     let elsewhere = register(&state, "b", content("B", &[]));
     add(&mut state, "a", "A", &[]);
     assert_eq!(carry_out(&mut state, &late), Ok(Outcome::Stale));
-    assert!(matches!(carry_out(&mut state, &elsewhere), Ok(Outcome::Registered { .. })));
+    assert!(matches!(
+        carry_out(&mut state, &elsewhere),
+        Ok(Outcome::Registered { .. })
+    ));
     let before_config = register(&state, "a", content("C", &[]));
     let level = Some(Some(CompatibilityLevel::Full));
-    carry_out(&mut state, &Command::SetConfig { subject: None, compatibility: level, normalize: None }).unwrap();
+    carry_out(
+        &mut state,
+        &Command::SetConfig {
+            subject: None,
+            compatibility: level,
+            normalize: None,
+        },
+    )
+    .unwrap();
     assert_eq!(carry_out(&mut state, &before_config), Ok(Outcome::Stale));
 }
 
@@ -181,21 +250,33 @@ fn a_read_only_registry_refuses_every_change_but_a_mode() {
     assert_eq!(carry_out(&mut state, &command), refused);
     assert_eq!(delete_version(&mut state, "a", 1, false), refused);
     assert_eq!(delete_subject(&mut state, "a", false), refused);
-    let config = Command::SetConfig { subject: Some("a".into()), compatibility: None, normalize: None };
+    let config = Command::SetConfig {
+        subject: Some("a".into()),
+        compatibility: None,
+        normalize: None,
+    };
     assert_eq!(carry_out(&mut state, &config), refused);
     let known = register(&state, "a", content("A", &[]));
-    assert!(carry_out(&mut state, &known).is_ok(), "what is there can be registered again");
+    assert!(
+        carry_out(&mut state, &known).is_ok(),
+        "what is there can be registered again"
+    );
     set_mode(&mut state, Some("a"), Mode::ReadWrite, false).unwrap();
     add(&mut state, "a", "B", &[]);
     set_mode(&mut state, None, Mode::ReadOnlyOverride, false).unwrap();
-    assert_eq!(delete_subject(&mut state, "a", false), refused, "an override overrides the subject's own mode");
+    assert_eq!(
+        delete_subject(&mut state, "a", false),
+        refused,
+        "an override overrides the subject's own mode"
+    );
 }
 
 #[test]
 fn an_import_brings_its_own_ids_and_versions() {
     let mut state = empty();
     add(&mut state, "there", "T", &[]);
-    let refused = RegistryError::OperationNotPermitted("Cannot import since found existing subjects".to_owned());
+    let refused =
+        RegistryError::OperationNotPermitted("Cannot import since found existing subjects".to_owned());
     assert_eq!(set_mode(&mut state, None, Mode::Import, false), Err(refused));
     set_mode(&mut state, Some("a"), Mode::Import, false).unwrap();
     let import = |state: &State, text: &str, id, version| {
@@ -209,14 +290,30 @@ fn an_import_brings_its_own_ids_and_versions() {
     };
     let command = import(&state, "A", 50, 7);
     let outcome = carry_out(&mut state, &command);
-    assert_eq!(outcome, Ok(Outcome::Registered { id: SchemaId(50), version: Version(7) }));
+    assert_eq!(
+        outcome,
+        Ok(Outcome::Registered {
+            id: SchemaId(50),
+            version: Version(7)
+        })
+    );
     let overwrite = import(&state, "B", 50, 8);
     let refused = "Overwrite new schema with id 50 in context  is not permitted.".to_owned();
-    assert_eq!(carry_out(&mut state, &overwrite), Err(RegistryError::OperationNotPermitted(refused)));
+    assert_eq!(
+        carry_out(&mut state, &overwrite),
+        Err(RegistryError::OperationNotPermitted(refused))
+    );
     let without_id = register(&state, "a", content("C", &[]));
     let refused = "Subject a in context  is not in read-write mode".to_owned();
-    assert_eq!(carry_out(&mut state, &without_id), Err(RegistryError::OperationNotPermitted(refused)));
-    assert_eq!(add(&mut state, "b", "D", &[]), (51, 1), "new ids come after imported ones");
+    assert_eq!(
+        carry_out(&mut state, &without_id),
+        Err(RegistryError::OperationNotPermitted(refused))
+    );
+    assert_eq!(
+        add(&mut state, "b", "D", &[]),
+        (51, 1),
+        "new ids come after imported ones"
+    );
 }
 
 #[test]
@@ -230,7 +327,10 @@ fn ids_are_for_imports_only() {
         checked: state.revision("a"),
     });
     let refused = "Subject a in context  is not in import mode".to_owned();
-    assert_eq!(carry_out(&mut state, &command), Err(RegistryError::OperationNotPermitted(refused)));
+    assert_eq!(
+        carry_out(&mut state, &command),
+        Err(RegistryError::OperationNotPermitted(refused))
+    );
 }
 
 #[test]
@@ -238,7 +338,11 @@ fn a_subject_loses_its_settings_with_its_last_version() {
     let mut state = empty();
     add(&mut state, "a", "A", &[]);
     let level = Some(Some(CompatibilityLevel::None));
-    let config = Command::SetConfig { subject: Some("a".into()), compatibility: level, normalize: None };
+    let config = Command::SetConfig {
+        subject: Some("a".into()),
+        compatibility: level,
+        normalize: None,
+    };
     carry_out(&mut state, &config).unwrap();
     assert_eq!(state.level("a"), CompatibilityLevel::None);
     delete_version(&mut state, "a", 1, false).unwrap();
@@ -262,7 +366,10 @@ fn references_resolve_dependencies_first_and_once() {
     let expected = [("a.1", "A"), ("b.1", "B"), ("c.1", "C")].map(|(n, t)| (n.to_owned(), t.to_owned()));
     assert_eq!(names, expected);
     let missing = resolve(&state, &content("D", &[("c", 2)])).unwrap_err();
-    assert_eq!(missing, "No schema reference found for subject \"c\" and version 2");
+    assert_eq!(
+        missing,
+        "No schema reference found for subject \"c\" and version 2"
+    );
 }
 
 #[test]
@@ -270,8 +377,16 @@ fn references_in_a_circle_and_too_deep_are_refused() {
     let mut state = empty();
     let mut put = |subject: &str, references: &[(&str, u32)]| {
         let id = SchemaId(state.id_max() + 1);
-        let value = Some(SchemaValue { id, content: content(subject, references), deleted: false });
-        let record = Record::Schema { subject: subject.into(), version: Version(1), value };
+        let value = Some(SchemaValue {
+            id,
+            content: content(subject, references),
+            deleted: false,
+        });
+        let record = Record::Schema {
+            subject: subject.into(),
+            version: Version(1),
+            value,
+        };
         state.apply(record, 0, &mut Touched::default());
     };
     put("x", &[("y", 1)]);
@@ -291,16 +406,32 @@ fn references_in_a_circle_and_too_deep_are_refused() {
 fn records_have_the_keys_of_the_schemas_topic() {
     let key = |record: Record| String::from_utf8(record.encode().unwrap().0).unwrap();
     assert_eq!(
-        key(Record::Schema { subject: "orders-value".into(), version: Version(3), value: None }),
+        key(Record::Schema {
+            subject: "orders-value".into(),
+            version: Version(3),
+            value: None
+        }),
         r#"{"keytype":"SCHEMA","subject":"orders-value","version":3,"magic":1}"#
     );
-    assert_eq!(key(Record::Config { subject: None, value: None }), r#"{"keytype":"CONFIG","magic":0}"#);
     assert_eq!(
-        key(Record::Mode { subject: Some("a".into()), value: None }),
+        key(Record::Config {
+            subject: None,
+            value: None
+        }),
+        r#"{"keytype":"CONFIG","magic":0}"#
+    );
+    assert_eq!(
+        key(Record::Mode {
+            subject: Some("a".into()),
+            value: None
+        }),
         r#"{"keytype":"MODE","subject":"a","magic":0}"#
     );
     assert_eq!(
-        key(Record::DeleteSubject { subject: "a".into(), version: Version(1) }),
+        key(Record::DeleteSubject {
+            subject: "a".into(),
+            version: Version(1)
+        }),
         r#"{"keytype":"DELETE_SUBJECT","subject":"a","magic":0}"#
     );
 }
@@ -309,14 +440,32 @@ fn records_have_the_keys_of_the_schemas_topic() {
 fn a_record_of_a_real_registry_is_read() {
     let key = br#"{"keytype":"SCHEMA","subject":"orders-value","version":1,"magic":1}"#;
     let value = br#"{"subject":"orders-value","version":1,"id":7,"md5":"x","schema":"\"string\"","deleted":false,"offset":4,"ts":1}"#;
-    let Record::Schema { value: Some(value), .. } = Record::decode(key, Some(value)).unwrap() else {
+    let Record::Schema {
+        value: Some(value), ..
+    } = Record::decode(key, Some(value)).unwrap()
+    else {
         panic!("not a schema")
     };
-    assert_eq!((value.id, value.content.text.as_ref()), (SchemaId(7), "\"string\""));
+    assert_eq!(
+        (value.id, value.content.text.as_ref()),
+        (SchemaId(7), "\"string\"")
+    );
     let global = Record::decode(br#"{"keytype":"CONFIG","subject":null,"magic":0}"#, None).unwrap();
-    assert_eq!(global, Record::Config { subject: None, value: None });
+    assert_eq!(
+        global,
+        Record::Config {
+            subject: None,
+            value: None
+        }
+    );
     assert!(Record::decode(br#"{"keytype":"SURPRISE","magic":0}"#, None).is_err());
-    assert!(Record::decode(br#"{"keytype":"SCHEMA","subject":"a","version":0,"magic":1}"#, None).is_err());
+    assert!(
+        Record::decode(
+            br#"{"keytype":"SCHEMA","subject":"a","version":0,"magic":1}"#,
+            None
+        )
+        .is_err()
+    );
     assert!(Record::decode(b"\xff", None).is_err());
 }
 
@@ -326,7 +475,10 @@ fn a_record_of_a_real_registry_is_read() {
 fn a_digest_is_the_md5_of_text_references_and_metadata() {
     let plain = content("\"string\"", &[]);
     assert_eq!(plain.digest().to_string(), "095d71cf-1255-6b9d-5e33-0ad575b3df5d");
-    assert_eq!(Digest::from_guid(&plain.digest().to_string()), Some(plain.digest()));
+    assert_eq!(
+        Digest::from_guid(&plain.digest().to_string()),
+        Some(plain.digest())
+    );
     assert_eq!(Digest::from_guid("not a guid"), None);
     assert_eq!(Digest::from_guid("095d71cf-1255-6b9d-5e33-0ad575b3df5d00"), None);
     let metadata = Metadata {
@@ -334,7 +486,10 @@ fn a_digest_is_the_md5_of_text_references_and_metadata() {
         properties: Some([("owner".to_owned(), "data".to_owned())].into()),
         sensitive: Some(["ssn".to_owned()].into()),
     };
-    let full = SchemaContent { metadata: Some(metadata), ..(*content("\"string\"", &[("a", 1)])).clone() };
+    let full = SchemaContent {
+        metadata: Some(metadata),
+        ..(*content("\"string\"", &[("a", 1)])).clone()
+    };
     assert_eq!(full.digest().to_string(), "0dc52b22-3816-133c-c8f6-038819eea0d0");
 }
 
@@ -345,7 +500,10 @@ fn subjects_are_what_confluent_takes() {
     }
     assert_eq!(subject_name(":.:orders"), Ok("orders"));
     for bad in ["", "a\0b", "line\n", ":.:", "__GLOBAL", "__EMPTY", "\u{7f}"] {
-        assert_eq!(subject_name(bad), Err(RegistryError::InvalidSubject(bad.to_owned())));
+        assert_eq!(
+            subject_name(bad),
+            Err(RegistryError::InvalidSubject(bad.to_owned()))
+        );
     }
 }
 
@@ -355,6 +513,9 @@ fn versions_are_numbers_from_one_or_latest() {
     assert_eq!(VersionId::parse("-1"), Ok(VersionId::Latest));
     assert_eq!(VersionId::parse("7"), Ok(VersionId::Number(Version(7))));
     for bad in ["0", "-2", "one", "", "2147483648", "1.0"] {
-        assert!(matches!(VersionId::parse(bad), Err(RegistryError::InvalidVersion(_))), "{bad}");
+        assert!(
+            matches!(VersionId::parse(bad), Err(RegistryError::InvalidVersion(_))),
+            "{bad}"
+        );
     }
 }

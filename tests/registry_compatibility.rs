@@ -1,0 +1,212 @@
+//! An Avro schema that breaks its subject's level is refused; the other languages' rules are said not to be enforced.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use portcullis::registry;
+use portcullis::schema::CompatibilityLevel;
+use portcullis::telemetry::health::Health;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+async fn call(router: &Router, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap())
+}
+
+async fn open(folder: &tempfile::TempDir) -> Router {
+    let level = CompatibilityLevel::Backward;
+    let opened = registry::open(folder.path().to_owned(), level, Health::default())
+        .await
+        .unwrap();
+    registry::rest::router(opened.core)
+}
+
+fn body(schema: &Value) -> Value {
+    json!({ "schema": schema.to_string() })
+}
+
+/// A record with field `a`, and of the others those named: `b` with a default, `c` without.
+fn avro(fields: &str) -> Value {
+    let field = |name: char| match name {
+        'b' => json!({ "name": "b", "type": "string", "default": "" }),
+        other => json!({ "name": other.to_string(), "type": "string" }),
+    };
+    json!({ "type": "record", "name": "R", "fields": fields.chars().map(field).collect::<Vec<_>>() })
+}
+
+#[tokio::test]
+async fn all_seven_levels_hold_on_registration() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(&folder).await;
+    // Level; versions before; the next; whether it may follow.
+    let cases = [
+        ("NONE", vec!["a"], "c", true),
+        ("BACKWARD", vec!["a"], "ab", true),
+        ("BACKWARD", vec!["a"], "ac", false),
+        ("BACKWARD", vec!["ac"], "a", true),
+        ("BACKWARD", vec!["a", "ac"], "ac", true),
+        ("FORWARD", vec!["a"], "ac", true),
+        ("FORWARD", vec!["ac"], "a", false),
+        ("FORWARD", vec!["ab"], "a", true),
+        ("FULL", vec!["a"], "ab", true),
+        ("FULL", vec!["a"], "ac", false),
+        ("FULL", vec!["ac"], "a", false),
+        // The latest alone would allow these; an earlier version does not.
+        ("BACKWARD", vec!["a", "acd"], "ac", true),
+        ("BACKWARD_TRANSITIVE", vec!["a", "acd"], "ac", false),
+        ("FORWARD", vec!["acd", "a"], "ae", true),
+        ("FORWARD_TRANSITIVE", vec!["acd", "a"], "ae", false),
+        ("FULL", vec!["ac", "a"], "ab", true),
+        ("FULL_TRANSITIVE", vec!["ac", "a"], "ab", false),
+    ];
+    for (number, (level, before, next, allowed)) in cases.into_iter().enumerate() {
+        let subject = format!("s{number}");
+        let config = format!("/config/{subject}");
+        let versions = format!("/subjects/{subject}/versions");
+        call(&router, "PUT", &config, json!({ "compatibility": "NONE" })).await;
+        for fields in &before {
+            assert_eq!(call(&router, "POST", &versions, body(&avro(fields))).await.0, 200);
+        }
+        call(&router, "PUT", &config, json!({ "compatibility": level })).await;
+        let asked = call(
+            &router,
+            "POST",
+            &format!("/compatibility{versions}?verbose=true"),
+            body(&avro(next)),
+        )
+        .await;
+        assert_eq!(
+            asked.1["is_compatible"], allowed,
+            "{level} {before:?} {next}: {}",
+            asked.1
+        );
+        let (status, answer) = call(&router, "POST", &versions, body(&avro(next))).await;
+        // What is registered already is not compared again.
+        let allowed = allowed || before.contains(&next);
+        assert_eq!(
+            status,
+            if allowed { 200 } else { 409 },
+            "{level} {before:?} {next}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_why_in_confluents_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(&folder).await;
+    call(&router, "POST", "/subjects/s/versions", body(&avro("a"))).await;
+    let (status, answer) = call(&router, "POST", "/subjects/s/versions", body(&avro("ac"))).await;
+    assert_eq!((status, &answer["error_code"]), (409, &json!(409)));
+    let message = answer["message"].as_str().unwrap();
+    assert!(
+        message.starts_with(
+            "Schema being registered is incompatible with an earlier schema for subject \"s\", details: \
+             [{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', description:'The field 'c' at path '/fields/1' in the \
+             new schema has no default value and is missing in the old schema', additionalInfo:'c'}, \
+             {oldSchemaVersion: 1}, {oldSchema: '"
+        ),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("{validateFields: 'false', compatibility: 'BACKWARD'}]"),
+        "{message}"
+    );
+
+    let path = "/compatibility/subjects/s/versions/latest";
+    let quiet = call(&router, "POST", path, body(&avro("ac"))).await;
+    assert_eq!(quiet, (200, json!({ "is_compatible": false })));
+    let one = call(
+        &router,
+        "POST",
+        "/compatibility/subjects/s/versions/1?verbose=true",
+        body(&avro("ab")),
+    )
+    .await;
+    assert_eq!(one, (200, json!({ "is_compatible": true, "messages": [] })));
+    let nothing_there = call(
+        &router,
+        "POST",
+        "/compatibility/subjects/t/versions/latest",
+        body(&avro("a")),
+    )
+    .await;
+    assert_eq!(nothing_there, (200, json!({ "is_compatible": true })));
+    let invalid = json!({ "schema": "{" });
+    assert_eq!(
+        call(&router, "POST", path, invalid.clone()).await.1["error_code"],
+        42201
+    );
+    let verbose = call(&router, "POST", &format!("{path}?verbose=true"), invalid).await;
+    assert_eq!((verbose.0, &verbose.1["is_compatible"]), (200, &json!(false)));
+}
+
+#[tokio::test]
+async fn another_language_never_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(&folder).await;
+    call(&router, "POST", "/subjects/s/versions", body(&avro("a"))).await;
+    let other = json!({ "schema": "{\"type\":\"object\"}", "schemaType": "JSON" });
+    assert_eq!(
+        call(&router, "POST", "/subjects/s/versions", other.clone())
+            .await
+            .0,
+        409
+    );
+    call(&router, "PUT", "/config/s", json!({ "compatibility": "NONE" })).await;
+    assert_eq!(call(&router, "POST", "/subjects/s/versions", other).await.0, 200);
+}
+
+#[tokio::test]
+async fn json_schema_and_protobuf_changes_are_taken_and_said_not_to_be_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(&folder).await;
+    let json_schema = |field_type: &str| {
+        let schema = json!({ "type": "object", "properties": { "a": { "type": field_type } } });
+        json!({ "schema": schema.to_string(), "schemaType": "JSON" })
+    };
+    let protobuf = |field_type: &str| {
+        let schema = format!("syntax = \"proto3\"; message M {{ {field_type} a = 1; }}");
+        json!({ "schema": schema, "schemaType": "PROTOBUF" })
+    };
+    for (subject, old, new) in [
+        ("j", json_schema("string"), json_schema("integer")),
+        ("p", protobuf("string"), protobuf("int32")),
+    ] {
+        let versions = format!("/subjects/{subject}/versions");
+        let first = call(&router, "POST", &versions, old).await;
+        assert_eq!(first.0, 200, "{}", first.1);
+        let asked = call(
+            &router,
+            "POST",
+            &format!("/compatibility{versions}?verbose=true"),
+            new.clone(),
+        )
+        .await;
+        assert_eq!((asked.0, &asked.1["is_compatible"]), (200, &json!(true)));
+        assert!(
+            asked.1["messages"][0]
+                .as_str()
+                .unwrap()
+                .contains("not enforced yet"),
+            "{}",
+            asked.1
+        );
+        let second = call(&router, "POST", &versions, new).await;
+        assert_eq!((second.0, &second.1["version"]), (200, &json!(2)));
+    }
+}
