@@ -362,7 +362,11 @@ fn option(option: &UninterpretedOption) -> String {
     } else if let Some(number) = option.negative_int_value {
         put(&mut text, format_args!("{number}"));
     } else if let Some(number) = option.double_value {
-        put(&mut text, format_args!("{number:?}"));
+        match number {
+            // `-inf` is no option value in .proto text.
+            f64::NEG_INFINITY => text.push_str("-1e999"),
+            number => put(&mut text, format_args!("{number:?}")),
+        }
     } else if let Some(bytes) = &option.string_value {
         text.push_str(&quote(bytes));
     } else if let Some(aggregate) = &option.aggregate_value {

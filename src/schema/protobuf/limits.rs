@@ -19,7 +19,9 @@ const NESTING_MAX: usize = 31;
 /// Depth of `{}`, `<>` and `[]` in an option's value: the linker's text-format parser recurses on them.
 const OPTION_DEPTH_MAX: usize = 32;
 /// Bytes of all full names of a schema: a long package repeats in the name of everything.
-const NAME_BYTES_MAX: usize = 64_000_000;
+const NAME_BYTES_MAX: usize = 32_000_000;
+/// Components of a package: the linker tries a name in each scope around it.
+const PACKAGE_PARTS_MAX: usize = 64;
 
 /// What is left for a schema and all its imports.
 pub(super) struct Budget {
@@ -69,6 +71,10 @@ impl Budget {
     /// Before a parsed file is linked.
     pub(super) fn file(&mut self, label: &str, file: &FileDescriptorProto) -> Result<(), SchemaError> {
         let package = file.package().len();
+        let parts = file.package().split('.').count();
+        if parts > PACKAGE_PARTS_MAX {
+            return over(format!("the package of {label} has {parts} parts, at most {PACKAGE_PARTS_MAX}"));
+        }
         for message in &file.message_type {
             self.message(label, message, package, 1)?;
         }

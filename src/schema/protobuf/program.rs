@@ -232,7 +232,7 @@ impl Compiler {
         let declared = descriptor.fields().map(Declared::Field);
         for field in declared.chain(descriptor.extensions().map(Declared::Extension)) {
             let mut entry = self.field(&field);
-            if field.cardinality() == Cardinality::Required {
+            if field.cardinality() == Cardinality::Required || is_needed_value(descriptor, &field) {
                 let position = required_labels.len();
                 if position >= REQUIRED_MAX {
                     return limits::over(format!(
@@ -308,6 +308,16 @@ impl Compiler {
             shape,
         }
     }
+}
+
+/// A map entry without its value has the empty message for a value: not one that has required fields.
+fn is_needed_value(entry: &MessageDescriptor, field: &Declared) -> bool {
+    entry.is_map_entry()
+        && field.number() == 2
+        && field
+            .kind()
+            .as_message()
+            .is_some_and(|value| value.fields().any(|field| field.cardinality() == Cardinality::Required))
 }
 
 /// For a file that only imports one other publicly, Confluent counts that one's messages
