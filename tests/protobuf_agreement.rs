@@ -1,13 +1,18 @@
 //! The Protobuf walk against prost-reflect, over random schemas and random and damaged payloads: it accepts what
 //! that library writes, and judges damage as it does. Where the two differ on purpose, the test says so.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 use portcullis::schema::Mismatch;
 use portcullis::schema::protobuf::ProtobufSchema;
 use portcullis::schema::protobuf::validate::{MessageId, ProtobufValidator};
 use proptest::prelude::*;
 use prost_reflect::prost::Message;
-use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
+use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use std::fmt::Write;
 
@@ -48,8 +53,8 @@ enum Dialect {
 }
 
 const SCALARS: &[&str] = &[
-    "double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32",
-    "sfixed64", "bool", "bytes", "E",
+    "double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64",
+    "sfixed32", "sfixed64", "bool", "bytes", "E",
 ];
 
 fn random_schema(choices: &mut Choices, dialect: Dialect) -> String {
@@ -96,15 +101,24 @@ fn random_schema(choices: &mut Choices, dialect: Dialect) -> String {
                     }
                 }
                 3..5 => writeln!(text, "repeated {type_name} {name} = {number};").unwrap(),
-                5 if !matches!(type_name.as_bytes()[0], b'M') && type_name != "bytes" && type_name != "string" => {
+                5 if !matches!(type_name.as_bytes()[0], b'M')
+                    && type_name != "bytes"
+                    && type_name != "string" =>
+                {
                     let packed = choices.chance(50);
-                    writeln!(text, "repeated {type_name} {name} = {number} [packed = {packed}];").unwrap();
+                    writeln!(
+                        text,
+                        "repeated {type_name} {name} = {number} [packed = {packed}];"
+                    )
+                    .unwrap();
                 }
                 // A message that requires itself has no end: only what comes later is required.
                 6 if dialect == Dialect::Proto2Required && !type_name.starts_with('M') => {
                     writeln!(text, "required {type_name} {name} = {number};").unwrap();
                 }
-                _ if proto3 && choices.chance(70) => writeln!(text, "{type_name} {name} = {number};").unwrap(),
+                _ if proto3 && choices.chance(70) => {
+                    writeln!(text, "{type_name} {name} = {number};").unwrap()
+                }
                 _ => writeln!(text, "optional {type_name} {name} = {number};").unwrap(),
             }
         }
@@ -131,7 +145,11 @@ fn random_message(choices: &mut Choices, descriptor: &MessageDescriptor, depth: 
                     .collect(),
             )
         } else if field.is_list() {
-            Value::List((0..choices.below(5)).map(|_| random_value(choices, &field, depth)).collect())
+            Value::List(
+                (0..choices.below(5))
+                    .map(|_| random_value(choices, &field, depth))
+                    .collect(),
+            )
         } else {
             random_value(choices, &field, depth)
         };
@@ -158,9 +176,7 @@ fn random_value(choices: &mut Choices, field: &FieldDescriptor, depth: usize) ->
         Kind::String => Value::String("aé€𝄞"[..*choices.of(&[0, 1, 3, 6, 10])].repeat(choices.below(20))),
         Kind::Bytes => Value::Bytes(vec![number as u8; choices.below(200)].into()),
         Kind::Enum(_) => Value::EnumNumber(*choices.of(&[0, 1, 1000, -1])),
-        Kind::Message(message) => {
-            Value::Message(random_message(choices, &message, depth.saturating_sub(1)))
-        }
+        Kind::Message(message) => Value::Message(random_message(choices, &message, depth.saturating_sub(1))),
     }
 }
 
@@ -196,7 +212,13 @@ impl Subject {
         let validator = schema.validator().unwrap();
         let id = validator.message([0]).unwrap();
         let descriptor = schema.descriptor().messages().next().unwrap();
-        Self { text, schema, validator, id, descriptor }
+        Self {
+            text,
+            schema,
+            validator,
+            id,
+            descriptor,
+        }
     }
 }
 
@@ -217,13 +239,19 @@ fn is_complete(message: &DynamicMessage) -> bool {
         _ => true,
     };
     let required = |field: &FieldDescriptor| field.cardinality() == Cardinality::Required;
-    message.descriptor().fields().filter(required).all(|field| message.has_field(&field))
+    message
+        .descriptor()
+        .fields()
+        .filter(required)
+        .all(|field| message.has_field(&field))
         && message.fields().all(|(_, value)| of_value(value))
 }
 
 fn sort(message: &mut DescriptorProto) {
-    message.field.sort_by_key(|field| field.number());
-    message.nested_type.sort_by(|left, right| left.name().cmp(right.name()));
+    message.field.sort_by_key(FieldDescriptorProto::number);
+    message
+        .nested_type
+        .sort_by(|left, right| left.name().cmp(right.name()));
     message.nested_type.iter_mut().for_each(sort);
 }
 

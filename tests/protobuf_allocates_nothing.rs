@@ -1,5 +1,10 @@
 //! The promise: a valid Protobuf payload is checked without an allocation, whatever its shape.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 // An allocator that counts cannot be written without it.
 #![allow(unsafe_code)]
 
@@ -37,10 +42,17 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 fn required_fields(count: u32) -> (String, Vec<u8>) {
-    let fields: String = (1..=count).map(|n| format!("required int32 f{n} = {n}; ")).collect();
+    let fields: Vec<_> = (1..=count)
+        .map(|n| format!("required int32 f{n} = {n};"))
+        .collect();
+    let fields = fields.join(" ");
     let tag = |n: u32| {
         let tag = n << 3;
-        if tag < 0x80 { vec![tag as u8] } else { vec![tag as u8 | 0x80, (tag >> 7) as u8] }
+        if tag < 0x80 {
+            vec![tag as u8]
+        } else {
+            vec![tag as u8 | 0x80, (tag >> 7) as u8]
+        }
     };
     let payload = (1..=count).flat_map(|n| [tag(n), vec![1]].concat()).collect();
     (format!("syntax = \"proto2\"; message M {{ {fields} }}"), payload)
@@ -52,11 +64,21 @@ fn a_valid_payload_costs_no_allocation() {
     packed.resize(4 + (1 << 20), 7);
     let nested = (0..100).fold(Vec::new(), |inner: Vec<u8>, _| {
         let length = inner.len();
-        [&[0x0a, length as u8 & 0x7f | 0x80, (length >> 7) as u8], inner.as_slice()].concat()
+        [
+            &[0x0a, length as u8 & 0x7f | 0x80, (length >> 7) as u8],
+            inner.as_slice(),
+        ]
+        .concat()
     });
     let cases = [
-        ("syntax = \"proto3\"; message M { repeated int32 n = 1; }".to_owned(), packed),
-        ("syntax = \"proto3\"; message M { M m = 1; string s = 2; map<string, M> by = 3; }".to_owned(), nested),
+        (
+            "syntax = \"proto3\"; message M { repeated int32 n = 1; }".to_owned(),
+            packed,
+        ),
+        (
+            "syntax = \"proto3\"; message M { M m = 1; string s = 2; map<string, M> by = 3; }".to_owned(),
+            nested,
+        ),
         (
             "syntax = \"proto3\"; message M { string s = 2; map<string, M> by = 3; }".to_owned(),
             b"\x12\x03abc\x1a\x08\x0a\x01k\x12\x03\x12\x01x\xa3\x06\xab\x06\xac\x06\xa4\x06".to_vec(),
@@ -66,7 +88,9 @@ fn a_valid_payload_costs_no_allocation() {
     for (text, payload) in cases {
         let validator = ProtobufSchema::parse(&text, &[]).unwrap().validator().unwrap();
         let before = ALLOCATIONS.get();
-        let verdict = validator.message([0]).map(|message| validator.validate(message, &payload));
+        let verdict = validator
+            .message([0])
+            .map(|message| validator.validate(message, &payload));
         let after = ALLOCATIONS.get();
         assert_eq!(verdict, Some(Ok(())), "{text}");
         assert_eq!(after - before, 0, "{text}");

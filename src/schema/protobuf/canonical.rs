@@ -141,7 +141,7 @@ impl Printer {
         block.section(
             &own()
                 .filter(|field| !is_group(field))
-                .map(|field| self.field(field, self.label(field), message))
+                .map(|field| self::field(field, self.label(field), message))
                 .collect::<String>(),
         );
         block.section(&self.oneofs(message));
@@ -186,7 +186,7 @@ impl Printer {
             let plain = fields().filter(|field| !is_group(field));
             block.section(
                 &plain
-                    .map(|field| self.field(field, "", message))
+                    .map(|field| self::field(field, "", message))
                     .collect::<String>(),
             );
             let groups = fields().filter(is_group);
@@ -209,18 +209,6 @@ impl Printer {
         }
     }
 
-    fn field(&self, field: &FieldDescriptorProto, label: &str, scope: &DescriptorProto) -> String {
-        let entry = map_entry(field, scope);
-        let (label, type_name) = match entry {
-            Some((key, value)) => ("", format!("map<{}, {}>", type_name(key), type_name(value))),
-            None => (label, type_name(field)),
-        };
-        let mut line = format!("{label}{type_name} {} = {}", field.name(), field.number());
-        options_list(&mut line, &field_options(field));
-        line.push_str(";\n");
-        line
-    }
-
     fn group(&self, field: &FieldDescriptorProto, label: &str, messages: &[DescriptorProto]) -> String {
         let name = field.type_name().rsplit('.').next().unwrap_or_default();
         let mut head = format!("{label}group {name} = {}", field.number());
@@ -238,9 +226,12 @@ impl Printer {
             let mut block = Block::new(&format!("extend {}", first.extendee()));
             let lines: String = run
                 .iter()
-                .map(|field| match field.r#type == Some(Type::Group as i32) {
-                    true => self.group(field, self.label(field), messages),
-                    false => self.field(field, self.label(field), &DescriptorProto::default()),
+                .map(|field| {
+                    if field.r#type == Some(Type::Group as i32) {
+                        self.group(field, self.label(field), messages)
+                    } else {
+                        self::field(field, self.label(field), &DescriptorProto::default())
+                    }
                 })
                 .collect();
             block.section(&lines);
@@ -248,6 +239,18 @@ impl Printer {
         }
         out
     }
+}
+
+fn field(field: &FieldDescriptorProto, label: &str, scope: &DescriptorProto) -> String {
+    let entry = map_entry(field, scope);
+    let (label, type_name) = match entry {
+        Some((key, value)) => ("", format!("map<{}, {}>", type_name(key), type_name(value))),
+        None => (label, type_name(field)),
+    };
+    let mut line = format!("{label}{type_name} {} = {}", field.name(), field.number());
+    options_list(&mut line, &field_options(field));
+    line.push_str(";\n");
+    line
 }
 
 /// The key and value of a field written as `map<…>`.
@@ -349,10 +352,8 @@ fn option(option: &UninterpretedOption) -> String {
     let mut text = String::new();
     for (index, part) in option.name.iter().enumerate() {
         let dot = if index > 0 { "." } else { "" };
-        match part.is_extension {
-            true => put(&mut text, format_args!("{dot}({})", part.name_part)),
-            false => put(&mut text, format_args!("{dot}{}", part.name_part)),
-        }
+        let (open, close) = if part.is_extension { ("(", ")") } else { ("", "") };
+        put(&mut text, format_args!("{dot}{open}{}{close}", part.name_part));
     }
     text.push_str(" = ");
     if let Some(identifier) = &option.identifier_value {

@@ -73,7 +73,9 @@ impl Budget {
         let package = file.package().len();
         let parts = file.package().split('.').count();
         if parts > PACKAGE_PARTS_MAX {
-            return over(format!("the package of {label} has {parts} parts, at most {PACKAGE_PARTS_MAX}"));
+            return over(format!(
+                "the package of {label} has {parts} parts, at most {PACKAGE_PARTS_MAX}"
+            ));
         }
         for message in &file.message_type {
             self.message(label, message, package, 1)?;
@@ -148,8 +150,11 @@ pub(super) fn option_depth(option: &UninterpretedOption) -> Result<(), SchemaErr
             (Some(_), b'\\') => {
                 bytes.next();
             }
-            (Some(open), _) if byte == open => quote = None,
-            (Some(_), _) => {}
+            (Some(open), _) => {
+                if byte == open {
+                    quote = None;
+                }
+            }
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'{' | b'<' | b'[') => depth += 1,
             (None, b'}' | b'>' | b']') => depth = depth.saturating_sub(1),

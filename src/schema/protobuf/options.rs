@@ -120,9 +120,9 @@ fn order(options: &str, number: u32) -> (u32, u32) {
 
 fn put(out: &mut Vec<UninterpretedOption>, name: &str, is_extension: bool, kind: &Kind, value: &Value) {
     if let Value::List(values) = value {
-        values
-            .iter()
-            .for_each(|value| put(out, name, is_extension, kind, value));
+        for value in values {
+            put(out, name, is_extension, kind, value);
+        }
         return;
     }
     let mut option = UninterpretedOption {

@@ -20,7 +20,7 @@ pub(super) const REQUIRED_MAX: usize = 1_024;
 /// Those whose bits are kept while walking; more of them cost a second pass over the message.
 pub(super) const REQUIRED_FAST: usize = 64;
 
-/// What the walk does with a field's value.
+/// What the walk does with a field's value when it comes in the field's own wire type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Shape {
@@ -33,47 +33,51 @@ pub(super) enum Shape {
     Text,
     Message,
     Group,
-    RepeatedVarint,
-    RepeatedFixed64,
-    RepeatedFixed32,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
     /// Bit of the message's required set; 0 for what is not required, or is beyond the first 64.
     pub(super) required: u64,
-    pub(super) number: u32,
+    /// Field number and wire type of a value that stands alone; 0 for an unknown field.
+    pub(super) tag: u32,
     /// Index of a message.
     pub(super) target: u32,
     /// Index into `Program::labels`.
     pub(super) label: u32,
     pub(super) shape: Shape,
+    /// Repeated numbers: they may also come as a packed run.
+    pub(super) packable: bool,
 }
 
 impl Field {
-    pub(super) const UNKNOWN: Self = Self {
+    pub(super) const UNKNOWN: &'static Self = &Self {
         required: 0,
-        number: 0,
+        tag: 0,
         target: 0,
-        label: 0,
+        label: u32::MAX,
         shape: Shape::Unknown,
+        packable: false,
     };
+
+    pub(super) fn number(&self) -> u32 {
+        self.tag >> 3
+    }
 }
 
 pub(super) struct Message {
-    /// `Program::fields[dense..sparse]` is indexed by field number, `[sparse..end]` sorted by it.
-    pub(super) dense: u32,
-    pub(super) sparse: u32,
-    pub(super) end: u32,
+    /// Indexed by field number.
+    pub(super) dense: Box<[Field]>,
+    /// Numbers beyond, sorted.
+    pub(super) sparse: Box<[Field]>,
     /// Bits of all required fields, the first 64 of them.
     pub(super) required: u64,
-    /// Required fields in order of their bits, as label indexes; more than 64 make the message wide.
+    /// Required fields in order of their bits, as label indexes.
     pub(super) required_labels: Box<[u32]>,
 }
 
 /// What the explanation says of a field. The walk does not touch it.
 pub(super) struct FieldLabel {
-    pub(super) number: u32,
     pub(super) name: Box<str>,
     /// `int64`, `string`, `message shop.Item` …
     pub(super) type_name: Box<str>,
@@ -90,9 +94,9 @@ struct Node {
     child_count: u32,
 }
 
+#[derive(Default)]
 pub(super) struct Program {
     messages: Vec<Message>,
-    fields: Vec<Field>,
     labels: Vec<FieldLabel>,
     nodes: Vec<Node>,
     root_count: u32,
@@ -101,19 +105,6 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn message(&self, id: u32) -> Option<&Message> {
         self.messages.get(id as usize)
-    }
-
-    /// The message's fields by number, and those beyond, sorted.
-    pub(super) fn fields(&self, message: &Message) -> (&[Field], &[Field]) {
-        let dense = self
-            .fields
-            .get(message.dense as usize..message.sparse as usize)
-            .unwrap_or_default();
-        let sparse = self
-            .fields
-            .get(message.sparse as usize..message.end as usize)
-            .unwrap_or_default();
-        (dense, sparse)
     }
 
     pub(super) fn label(&self, index: u32) -> Option<&FieldLabel> {
@@ -145,18 +136,6 @@ impl Program {
             next += 1;
         }
         Ok(compiler.program)
-    }
-}
-
-impl Default for Program {
-    fn default() -> Self {
-        Self {
-            messages: Vec::new(),
-            fields: Vec::new(),
-            labels: Vec::new(),
-            nodes: Vec::new(),
-            root_count: 0,
-        }
     }
 }
 
@@ -251,37 +230,26 @@ impl Compiler {
             }
             fields.push(entry);
         }
-        fields.sort_unstable_by_key(|field| field.number);
+        fields.sort_unstable_by_key(Field::number);
         if self.program.messages.len() >= MESSAGES_MAX || self.program.labels.len() > FIELDS_MAX {
             return limits::over(format!(
                 "the schema reaches more than {MESSAGES_MAX} messages or {FIELDS_MAX} fields"
             ));
         }
-        let dense = self.program.fields.len() as u32;
         let dense_end = 16 + 4 * fields.len() as u32;
-        let split = fields.partition_point(|field| field.number < dense_end);
-        let (small, large) = fields.split_at(split);
-        if let Some(last) = small.last() {
-            let start = self.program.fields.len();
-            self.program
-                .fields
-                .resize(start + last.number as usize + 1, Field::UNKNOWN);
-            for field in small {
-                if let Some(slot) = self.program.fields.get_mut(start + field.number as usize) {
-                    *slot = *field;
-                }
+        let split = fields.partition_point(|field| field.number() < dense_end);
+        let sparse = fields.split_off(split).into_boxed_slice();
+        let mut dense = vec![*Field::UNKNOWN; fields.last().map_or(0, |last| last.number() as usize + 1)];
+        for field in fields {
+            if let Some(slot) = dense.get_mut(field.number() as usize) {
+                *slot = field;
             }
         }
-        let sparse = self.program.fields.len() as u32;
-        self.program.fields.extend_from_slice(large);
-        let end = self.program.fields.len() as u32;
-        let required_labels = required_labels.into_boxed_slice();
         self.program.messages.push(Message {
-            dense,
+            dense: dense.into_boxed_slice(),
             sparse,
-            end,
             required,
-            required_labels,
+            required_labels: required_labels.into_boxed_slice(),
         });
         Ok(())
     }
@@ -289,11 +257,11 @@ impl Compiler {
     fn field(&mut self, field: &Declared) -> Field {
         let kind = field.kind();
         let repeated = field.cardinality() == Cardinality::Repeated;
-        let shape = shape(&kind, repeated, field.is_group(), field.syntax());
+        let (shape, wire_type) = shape(&kind, field.is_group(), field.syntax());
+        let packable = repeated && matches!(shape, Shape::Varint | Shape::Fixed64 | Shape::Fixed32);
         let target = kind.as_message().map_or(0, |message| self.id(message));
         let label = self.program.labels.len() as u32;
         self.program.labels.push(FieldLabel {
-            number: field.number(),
             name: field.label().into(),
             type_name: type_name(&kind, field.is_group()).into(),
             repeated,
@@ -302,10 +270,11 @@ impl Compiler {
         });
         Field {
             required: 0,
-            number: field.number(),
+            tag: field.number() << 3 | wire_type,
             target,
             label,
             shape,
+            packable,
         }
     }
 }
@@ -314,10 +283,11 @@ impl Compiler {
 fn is_needed_value(entry: &MessageDescriptor, field: &Declared) -> bool {
     entry.is_map_entry()
         && field.number() == 2
-        && field
-            .kind()
-            .as_message()
-            .is_some_and(|value| value.fields().any(|field| field.cardinality() == Cardinality::Required))
+        && field.kind().as_message().is_some_and(|value| {
+            value
+                .fields()
+                .any(|field| field.cardinality() == Cardinality::Required)
+        })
 }
 
 /// For a file that only imports one other publicly, Confluent counts that one's messages
@@ -353,16 +323,15 @@ fn counted<'a>(
         .collect()
 }
 
-fn shape(kind: &Kind, repeated: bool, is_group: bool, syntax: Syntax) -> Shape {
+/// The shape and the wire type.
+fn shape(kind: &Kind, is_group: bool, syntax: Syntax) -> (Shape, u32) {
     match kind {
-        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 if repeated => Shape::RepeatedFixed64,
-        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => Shape::Fixed64,
-        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 if repeated => Shape::RepeatedFixed32,
-        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => Shape::Fixed32,
-        Kind::String if syntax == Syntax::Proto3 => Shape::Text,
-        Kind::String | Kind::Bytes => Shape::Bytes,
-        Kind::Message(_) if is_group => Shape::Group,
-        Kind::Message(_) => Shape::Message,
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => (Shape::Fixed64, 1),
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => (Shape::Fixed32, 5),
+        Kind::String if syntax == Syntax::Proto3 => (Shape::Text, 2),
+        Kind::String | Kind::Bytes => (Shape::Bytes, 2),
+        Kind::Message(_) if is_group => (Shape::Group, 3),
+        Kind::Message(_) => (Shape::Message, 2),
         Kind::Int32
         | Kind::Int64
         | Kind::Uint32
@@ -370,12 +339,7 @@ fn shape(kind: &Kind, repeated: bool, is_group: bool, syntax: Syntax) -> Shape {
         | Kind::Sint32
         | Kind::Sint64
         | Kind::Bool
-        | Kind::Enum(_)
-            if repeated =>
-        {
-            Shape::RepeatedVarint
-        }
-        _ => Shape::Varint,
+        | Kind::Enum(_) => (Shape::Varint, 0),
     }
 }
 

@@ -228,11 +228,11 @@ fn refuse_editions(label: &str, text: &str) -> Result<(), SchemaError> {
 
 /// What the linker takes for granted: map entries as protoc makes them, and option values it can recurse on.
 fn check(label: &str, file: &FileDescriptorProto) -> Result<(), SchemaError> {
-    let options = file
+    let mut options = file
         .options
         .iter()
         .flat_map(|options| &options.uninterpreted_option);
-    options.map(limits::option_depth).collect::<Result<(), _>>()?;
+    options.try_for_each(limits::option_depth)?;
     file.message_type
         .iter()
         .try_for_each(|message| check_message(label, message))?;
@@ -248,29 +248,29 @@ fn check_message(label: &str, message: &DescriptorProto) -> Result<(), SchemaErr
             message.name()
         )));
     }
-    let options = message
+    let mut options = message
         .options
         .iter()
         .flat_map(|options| &options.uninterpreted_option);
-    options.map(limits::option_depth).collect::<Result<(), _>>()?;
+    options.try_for_each(limits::option_depth)?;
     message
         .field
         .iter()
         .chain(&message.extension)
         .try_for_each(check_field)?;
     for oneof in &message.oneof_decl {
-        let options = oneof
+        let mut options = oneof
             .options
             .iter()
             .flat_map(|options| &options.uninterpreted_option);
-        options.map(limits::option_depth).collect::<Result<(), _>>()?;
+        options.try_for_each(limits::option_depth)?;
     }
     for range in &message.extension_range {
-        let options = range
+        let mut options = range
             .options
             .iter()
             .flat_map(|options| &options.uninterpreted_option);
-        options.map(limits::option_depth).collect::<Result<(), _>>()?;
+        options.try_for_each(limits::option_depth)?;
     }
     message.enum_type.iter().try_for_each(check_enum)?;
     message
@@ -365,11 +365,11 @@ fn is_repeated(field: &FieldDescriptorProto) -> bool {
 }
 
 fn check_field(field: &FieldDescriptorProto) -> Result<(), SchemaError> {
-    let options = field
+    let mut options = field
         .options
         .iter()
         .flat_map(|options| &options.uninterpreted_option);
-    options.map(limits::option_depth).collect()
+    options.try_for_each(limits::option_depth)
 }
 
 fn check_enum(enumeration: &EnumDescriptorProto) -> Result<(), SchemaError> {
@@ -383,8 +383,7 @@ fn check_enum(enumeration: &EnumDescriptorProto) -> Result<(), SchemaError> {
         .flat_map(|options| &options.uninterpreted_option);
     options
         .chain(of_values.flat_map(|options| &options.uninterpreted_option))
-        .map(limits::option_depth)
-        .collect()
+        .try_for_each(limits::option_depth)
 }
 
 fn check_service(service: &ServiceDescriptorProto) -> Result<(), SchemaError> {
@@ -395,6 +394,5 @@ fn check_service(service: &ServiceDescriptorProto) -> Result<(), SchemaError> {
         .flat_map(|options| &options.uninterpreted_option);
     options
         .chain(of_methods.flat_map(|options| &options.uninterpreted_option))
-        .map(limits::option_depth)
-        .collect()
+        .try_for_each(limits::option_depth)
 }

@@ -1,7 +1,7 @@
 //! Each rule and each hostile payload, as a sentence.
 
 use super::ProtobufSchema;
-use super::validate::{MessageId, ProtobufValidator};
+use super::validate::ProtobufValidator;
 use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 
 mod payloads;
@@ -53,6 +53,3 @@ fn over_limit(text: &str, payload: &[u8]) -> (String, String) {
     assert_eq!(mismatch.kind, MismatchKind::OverLimit);
     (mismatch.path, mismatch.expected)
 }
-
-#[allow(dead_code)]
-const FIRST: MessageId = MessageId(0);

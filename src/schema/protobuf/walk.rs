@@ -78,7 +78,6 @@ impl<T: Trace> Walk<'_, T> {
         let Some(message) = program.message(id) else {
             return Ok(bytes.len());
         };
-        let (dense, sparse) = program.fields(message);
         let start = at;
         let mut seen = 0u64;
         let mut predicted = 0usize;
@@ -86,53 +85,47 @@ impl<T: Trace> Walk<'_, T> {
             let tag_at = at;
             let tag;
             (tag, at) = self.tag(bytes, at)?;
-            let (number, wire) = (tag >> 3, tag & 7);
-            let field = match dense.get(number as usize) {
-                Some(field) => *field,
-                None => beyond_dense(sparse, number, &mut predicted),
+            let field = match message.dense.get((tag >> 3) as usize) {
+                Some(field) => field,
+                None => beyond_dense(&message.sparse, tag >> 3, &mut predicted),
             };
             seen |= field.required;
-            if field.shape != Shape::Unknown {
-                self.trace.field(&field);
+            self.trace.field(field);
+            if tag != field.tag {
+                let Some(end) = self.other(bytes, at, tag_at, tag, field, depth, group)? else {
+                    self.required(message, bytes, start, tag_at, seen)?;
+                    return Ok(at);
+                };
+                at = end;
+                continue;
             }
-            at = match (field.shape, wire) {
-                (Shape::Varint | Shape::RepeatedVarint, VARINT) => self.varint(bytes, at, &field)?,
-                (Shape::Text, LENGTH) => self.text(bytes, at, &field)?,
-                (Shape::Bytes, LENGTH) => self.sized(bytes, at, Some(&field))?.1,
-                (Shape::Fixed64 | Shape::RepeatedFixed64, FIXED64) => self.fixed(bytes, at, 8, &field)?,
-                (Shape::Fixed32 | Shape::RepeatedFixed32, FIXED32) => self.fixed(bytes, at, 4, &field)?,
-                (Shape::Message, LENGTH) => {
-                    let (from, to) = self.sized(bytes, at, Some(&field))?;
+            at = match field.shape {
+                Shape::Text => self.text(bytes, at, field)?,
+                Shape::Varint => self.varint(bytes, at, field)?,
+                Shape::Fixed64 => self.fixed(bytes, at, 8, field)?,
+                Shape::Fixed32 => self.fixed(bytes, at, 4, field)?,
+                Shape::Bytes => self.sized(bytes, at, Some(field))?.1,
+                Shape::Message => {
+                    let (from, to) = self.sized(bytes, at, Some(field))?;
                     if depth >= DEPTH_MAX {
-                        return Err(self.refuse(Reason::TooDeep, tag_at, Some(&field)));
+                        return Err(self.refuse(Reason::TooDeep, tag_at, Some(field)));
                     }
-                    self.trace.enter(&field, from);
+                    self.trace.enter(field, from);
                     let inner = bytes.get(..to).unwrap_or_default();
                     self.message(inner, from, field.target, depth + 1, 0)?;
                     self.trace.leave();
                     to
                 }
-                (Shape::RepeatedVarint, LENGTH) => self.packed_varints(bytes, at, &field)?,
-                (Shape::RepeatedFixed64, LENGTH) => self.packed_fixed(bytes, at, 8, &field)?,
-                (Shape::RepeatedFixed32, LENGTH) => self.packed_fixed(bytes, at, 4, &field)?,
-                (Shape::Group, START_GROUP) => {
+                Shape::Group => {
                     if depth >= DEPTH_MAX {
-                        return Err(self.refuse(Reason::TooDeep, tag_at, Some(&field)));
+                        return Err(self.refuse(Reason::TooDeep, tag_at, Some(field)));
                     }
-                    self.trace.enter(&field, at);
-                    let end = self.message(bytes, at, field.target, depth + 1, number)?;
+                    self.trace.enter(field, at);
+                    let end = self.message(bytes, at, field.target, depth + 1, tag >> 3)?;
                     self.trace.leave();
                     end
                 }
-                (_, END_GROUP) if group != 0 && number == group => {
-                    self.required(message, bytes, start, tag_at, seen)?;
-                    return Ok(at);
-                }
-                (_, END_GROUP) => return Err(self.refuse(Reason::GroupMismatch(number), tag_at, None)),
-                (Shape::Unknown, _) => self.unknown(bytes, tag_at, at, tag, depth)?,
-                (_, wire) => {
-                    return Err(self.refuse(Reason::WireType(wire as u8), tag_at, Some(&field)));
-                }
+                Shape::Unknown => at,
             };
         }
         if group != 0 {
@@ -142,20 +135,43 @@ impl<T: Trace> Walk<'_, T> {
         Ok(at)
     }
 
-    #[inline]
-    fn tag(&mut self, bytes: &[u8], at: usize) -> Result<(u32, usize), Refused> {
-        if let Some(&byte) = bytes.get(at)
-            && byte < 0x80
-        {
-            // Below 8 the field number is 0.
-            if byte < 8 {
-                return Err(self.refuse(Reason::FieldNumberZero, at, None));
-            }
-            return Ok((u32::from(byte), at + 1));
+    /// A tag that is not the field's own: a packed run, an unknown field, the end of `group` (`None`), or a refusal.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the hot loop's variables, kept out of it"
+    )]
+    #[inline(never)]
+    fn other(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        tag_at: usize,
+        tag: u32,
+        field: &Field,
+        depth: usize,
+        group: u32,
+    ) -> Result<Option<usize>, Refused> {
+        match (field.shape, tag & 7) {
+            (_, END_GROUP) if group != 0 && tag >> 3 == group => Ok(None),
+            (_, END_GROUP) => Err(self.refuse(Reason::GroupMismatch(tag >> 3), tag_at, None)),
+            (Shape::Unknown, _) => self.unknown(bytes, tag_at, at, tag, depth).map(Some),
+            (Shape::Varint, LENGTH) if field.packable => self.packed_varints(bytes, at, field).map(Some),
+            (Shape::Fixed64, LENGTH) if field.packable => self.packed_fixed(bytes, at, 8, field).map(Some),
+            (Shape::Fixed32, LENGTH) if field.packable => self.packed_fixed(bytes, at, 4, field).map(Some),
+            (_, wire) => Err(self.refuse(Reason::WireType(wire as u8), tag_at, Some(field))),
         }
-        self.long_tag(bytes, at)
     }
 
+    #[inline]
+    fn tag(&mut self, bytes: &[u8], at: usize) -> Result<(u32, usize), Refused> {
+        match bytes.get(at) {
+            // Below 8 the field number is 0.
+            Some(&byte) if (8..0x80).contains(&byte) => Ok((u32::from(byte), at + 1)),
+            _ => self.long_tag(bytes, at),
+        }
+    }
+
+    #[inline(never)]
     fn long_tag(&mut self, bytes: &[u8], at: usize) -> Result<(u32, usize), Refused> {
         let (value, end) = long_varint(bytes, at).map_err(|reason| self.refuse(reason, at, None))?;
         match u32::try_from(value) {
@@ -169,8 +185,8 @@ impl<T: Trace> Walk<'_, T> {
     fn varint(&mut self, bytes: &[u8], at: usize, field: &Field) -> Result<usize, Refused> {
         match bytes.get(at) {
             Some(byte) if *byte < 0x80 => Ok(at + 1),
-            _ => match long_varint(bytes, at) {
-                Ok((_, end)) => Ok(end),
+            _ => match varint_end(bytes, at) {
+                Ok(end) => Ok(end),
                 Err(reason) => Err(self.refuse(reason, at, Some(field))),
             },
         }
@@ -210,6 +226,9 @@ impl<T: Trace> Walk<'_, T> {
     fn text(&mut self, bytes: &[u8], at: usize, field: &Field) -> Result<usize, Refused> {
         let (from, to) = self.sized(bytes, at, Some(field))?;
         let text = bytes.get(from..to).unwrap_or_default();
+        if is_ascii(text) {
+            return Ok(to);
+        }
         match std::str::from_utf8(text) {
             Ok(_) => Ok(to),
             Err(error) => Err(self.refuse(Reason::NotUtf8, from + error.valid_up_to(), Some(field))),
@@ -240,8 +259,8 @@ impl<T: Trace> Walk<'_, T> {
         while at < to {
             match run.get(at) {
                 Some(byte) if *byte < 0x80 => at += 1,
-                _ => match long_varint(run, at) {
-                    Ok((_, end)) => at = end,
+                _ => match varint_end(run, at) {
+                    Ok(end) => at = end,
                     Err(reason) => {
                         self.trace.packed(field, elements + 1);
                         return Err(self.refuse(reason, at, Some(field)));
@@ -255,6 +274,7 @@ impl<T: Trace> Walk<'_, T> {
     }
 
     /// Skips a field that the schema does not have, groups with all that is in them.
+    #[inline(never)]
     fn unknown(
         &mut self,
         bytes: &[u8],
@@ -302,8 +322,8 @@ impl<T: Trace> Walk<'_, T> {
 
     fn skip(&mut self, bytes: &[u8], tag_at: usize, at: usize, tag: u32) -> Result<usize, Refused> {
         match tag & 7 {
-            VARINT => match long_varint(bytes, at) {
-                Ok((_, end)) => Ok(end),
+            VARINT => match varint_end(bytes, at) {
+                Ok(end) => Ok(end),
                 Err(reason) => Err(self.refuse(reason, at, None)),
             },
             FIXED64 => self.skip_fixed(bytes, at, 8),
@@ -367,7 +387,6 @@ impl<T: Trace> Walk<'_, T> {
         end: usize,
     ) -> Result<(), Refused> {
         let program = self.program;
-        let (dense, sparse) = program.fields(message);
         let mut seen = [0u64; REQUIRED_MAX / 64];
         let mut at = start;
         let mut predicted = 0;
@@ -377,12 +396,11 @@ impl<T: Trace> Walk<'_, T> {
             let tag;
             (tag, at) = self.tag(body, at)?;
             let number = tag >> 3;
-            let field = match dense.get(number as usize) {
-                Some(field) => *field,
-                None => beyond_dense(sparse, number, &mut predicted),
+            let field = match message.dense.get(number as usize) {
+                Some(field) => field,
+                None => beyond_dense(&message.sparse, number, &mut predicted),
             };
-            let position = program.label(field.label).filter(|label| label.number == number);
-            if let Some(position) = position.and_then(|label| label.required)
+            if let Some(position) = program.label(field.label).and_then(|label| label.required)
                 && let Some(word) = seen.get_mut(position as usize / 64)
             {
                 *word |= 1 << (position % 64);
@@ -407,19 +425,54 @@ impl<T: Trace> Walk<'_, T> {
 }
 
 /// Fields mostly come in order of their numbers: the one after the last is tried first.
-fn beyond_dense(sparse: &[Field], number: u32, predicted: &mut usize) -> Field {
+#[inline(never)]
+fn beyond_dense<'a>(sparse: &'a [Field], number: u32, predicted: &mut usize) -> &'a Field {
     let index = match sparse.get(*predicted) {
-        Some(field) if field.number == number => *predicted,
-        _ => match sparse.binary_search_by_key(&number, |field| field.number) {
+        Some(field) if field.number() == number => *predicted,
+        _ => match sparse.binary_search_by_key(&number, Field::number) {
             Ok(index) => index,
             Err(_) => return Field::UNKNOWN,
         },
     };
     *predicted = index + 1;
-    sparse.get(index).copied().unwrap_or(Field::UNKNOWN)
+    sparse.get(index).unwrap_or(Field::UNKNOWN)
+}
+
+/// Most texts are short and ASCII: a few wide loads, which may overlap, instead of a call.
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const HIGH_WIDE: u128 = (HIGH as u128) << 64 | HIGH as u128;
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        if text.len() <= 32 {
+            return (u128::from_ne_bytes(*first) | u128::from_ne_bytes(*last)) & HIGH_WIDE == 0;
+        }
+        return text.is_ascii();
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH == 0;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0;
+    }
+    text.iter().fold(0, |all, byte| all | byte) < 0x80
+}
+
+/// Where the varint at `at` ends. One of up to eight bytes is found by its end's clear bit in a single word.
+#[inline]
+fn varint_end(bytes: &[u8], at: usize) -> Result<usize, Reason> {
+    let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    if let Some(word) = word {
+        let ends = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            return Ok(at + ends.trailing_zeros() as usize / 8 + 1);
+        }
+    }
+    long_varint(bytes, at).map(|(_, end)| end)
 }
 
 /// A varint of any length: its value and where it ends.
+#[inline(never)]
 fn long_varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Reason> {
     let mut value = 0u64;
     for (index, byte) in bytes.get(at..).unwrap_or_default().iter().take(10).enumerate() {

@@ -1,6 +1,7 @@
 //! Payloads: the wire format's rules and what hostile writers make of them.
 
 use super::*;
+use std::fmt::Write;
 
 const ORDER: &str = r#"
 syntax = "proto3";
@@ -362,7 +363,7 @@ fn required_fields_beyond_the_64th_are_checked_too() {
     let mut schema = "syntax = \"proto2\"; message M {".to_owned();
     let mut payload = Vec::new();
     for number in 1..=200u32 {
-        schema.push_str(&format!("required int32 f{number} = {number};"));
+        write!(schema, "required int32 f{number} = {number};").unwrap();
         let tag = number << 3;
         if tag < 0x80 {
             payload.extend_from_slice(&[tag as u8, 1]);

@@ -282,8 +282,10 @@ fn schemas_over_the_limits_are_refused() {
     assert!(refused(&deep).contains("option's value nests"));
     let wide = format!(
         "package {}; {}",
-        vec!["p"; 5_000].join("."),
+        "p".repeat(10_000),
         "message M {}".repeat(10_000)
     );
     assert!(refused(&wide).contains("full names"));
+    let scopes = format!("package {}; message M {{}}", ["p"; 65].join("."));
+    assert!(refused(&scopes).contains("65 parts"));
 }
