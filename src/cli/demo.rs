@@ -2,6 +2,7 @@
 
 use super::exit;
 use crate::demo::{House, Ports, TourError};
+use crate::telemetry::logs::{self, LogFormat};
 use clap::Args;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -36,7 +37,11 @@ impl DemoOptions {
     }
 }
 
-pub async fn run(options: DemoOptions) -> ExitCode {
+pub async fn run(options: DemoOptions, log_format: LogFormat) -> ExitCode {
+    // Who asks for a log gets it from the start; else it begins where the table ends.
+    if std::env::var_os("RUST_LOG").is_some() {
+        logs::install(log_format);
+    }
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => {
@@ -56,6 +61,7 @@ pub async fn run(options: DemoOptions) -> ExitCode {
         house.stop().await;
         return code;
     }
+    logs::install(log_format);
     print_addresses(&house);
     signals.end().await;
     println!("stopping");
@@ -68,7 +74,11 @@ async fn visit(house: &House, options: &DemoOptions) -> ExitCode {
     match house.tour().await {
         Ok(report) => {
             print!("{report}");
-            if report.is_good() || !options.once { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if report.is_good() || !options.once {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("portcullis demo: {error}");
@@ -91,7 +101,13 @@ fn explain(error: &TourError) -> ExitCode {
 }
 
 fn print_addresses(house: &House) {
-    let House { gateway, registry, admin, broker, .. } = house;
+    let House {
+        gateway,
+        registry,
+        admin,
+        broker,
+        ..
+    } = house;
     print!(
         "
 gateway   {gateway}   (bootstrap.servers)
@@ -119,7 +135,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn end(&mut self) {

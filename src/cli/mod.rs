@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod demo;
 mod exit;
 mod explain;
 mod run;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
+  portcullis demo                               everything on an embedded broker, with good and bad records
   portcullis run --upstream localhost:9092      a gateway on 9192, a registry on 8081, no file needed
   portcullis run --config portcullis.yaml
   portcullis check portcullis.yaml              what is wrong with a configuration
@@ -33,6 +35,8 @@ struct CommandLine {
 enum Command {
     /// Runs gateway, registry and admin port until SIGTERM.
     Run(run::RunArgs),
+    /// Runs everything on an embedded broker, and shows what becomes of good and bad records.
+    Demo(demo::DemoOptions),
     /// Reads a configuration and says what is wrong with it; starts nothing.
     Check(check::CheckArgs),
     /// Explains a violation code.
@@ -60,12 +64,17 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    logs::install(match command_line.log_format {
+    let log_format = match command_line.log_format {
         Format::Text => LogFormat::Text,
         Format::Json => LogFormat::Json,
-    });
+    };
+    // The demo's table says what the log would: it begins its log behind that.
+    if !matches!(command_line.command, Command::Demo(_)) {
+        logs::install(log_format);
+    }
     match command_line.command {
         Command::Run(args) => on_runtime(run::run(args)),
+        Command::Demo(options) => on_runtime(demo::run(options, log_format)),
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::explain(&args),
     }

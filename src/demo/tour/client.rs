@@ -73,7 +73,7 @@ impl Client {
                 .iter()
                 .any(|(offered, min, max)| *offered == key && (*min..=*max).contains(&version));
             if !spoken {
-                return Err(TourError::Metadata(format!(
+                return Err(TourError::Answer(format!(
                     "no version {version} of API key {}",
                     key.0
                 )));
@@ -200,7 +200,7 @@ impl Client {
         };
         match header(&mut reader) {
             Ok(answered) if answered == correlation_id => Ok(reader.rest().to_vec()),
-            Ok(answered) => Err(TourError::Metadata(format!(
+            Ok(answered) => Err(TourError::Answer(format!(
                 "correlation id {answered} instead of {correlation_id}"
             ))),
             Err(error) => Err(TourError::Wire {

@@ -35,8 +35,8 @@ pub enum TourError {
     Wire { what: &'static str, error: WireError },
     #[error("the gateway answered {what} with error code {code}")]
     Refused { what: &'static str, code: i16 },
-    #[error("the gateway's metadata names {0}")]
-    Metadata(String),
+    #[error("an answer through the gateway is not as it should be: {0}")]
+    Answer(String),
     #[error("the registry at {address} answered {status} to {request}: {body}")]
     Registry {
         address: SocketAddr,

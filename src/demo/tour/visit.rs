@@ -73,7 +73,7 @@ impl House {
                 ));
             }
             other => {
-                return Err(TourError::Metadata(format!(
+                return Err(TourError::Answer(format!(
                     "{other:?} instead of {}",
                     self.gateway_broker
                 )));
@@ -86,7 +86,7 @@ impl House {
                 .any(|(name, index, leader)| name == topic && (*index, *leader) == (0, 1))
         };
         if let Some(topic) = examples::TOPICS.iter().find(|topic| !led(topic)) {
-            return Err(TourError::Metadata(format!("no leader for {topic}")));
+            return Err(TourError::Answer(format!("no leader for {topic}")));
         }
         Client::connect(self.gateway_broker).await
     }
@@ -246,11 +246,12 @@ async fn read_topic(client: &mut Client, topic: &str) -> Result<Vec<KeyValue>, T
         }
         let mut rest = fetched.as_slice();
         while !rest.is_empty() {
-            let (bytes, behind) = split_batch(rest)?;
+            let (mut bytes, behind) = split_batch(rest)?;
             rest = behind;
+            bytes.splice(..8, [0; 8]); // The broker's base offset: `wire` reads a batch as a client sends it.
             let unreadable =
-                |error: &dyn std::fmt::Display| TourError::Metadata(format!("a batch of {topic}: {error}"));
-            let batch = Batch::read(bytes).map_err(|error| unreadable(&error))?;
+                |error: &dyn std::fmt::Display| TourError::Answer(format!("a batch of {topic}: {error}"));
+            let batch = Batch::read(&bytes).map_err(|error| unreadable(&error))?;
             let records = decompressor.decompress(batch.compression, batch.records, limits)?;
             for record in Records::new(records, batch.header.record_count) {
                 let record = record.map_err(|error| unreadable(&error))?;
@@ -261,11 +262,12 @@ async fn read_topic(client: &mut Client, topic: &str) -> Result<Vec<KeyValue>, T
 }
 
 /// The first batch, by the length at its byte 8, and what is behind it.
-fn split_batch(bytes: &[u8]) -> Result<(&[u8], &[u8]), TourError> {
+fn split_batch(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), TourError> {
     bytes
         .get(8..12)
         .and_then(|length| length.try_into().ok())
         .and_then(|length| usize::try_from(i32::from_be_bytes(length)).ok())
         .and_then(|length| bytes.split_at_checked(length.checked_add(12)?))
-        .ok_or_else(|| TourError::Metadata("a fetched batch is cut short".to_owned()))
+        .map(|(batch, behind)| (batch.to_vec(), behind))
+        .ok_or_else(|| TourError::Answer("a fetched batch is cut short".to_owned()))
 }
