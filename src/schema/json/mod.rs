@@ -1,7 +1,7 @@
 //! JSON Schema, drafts 4, 6, 7, 2019-09 and 2020-12.
 //!
 //! A schema's text becomes a tree ([`document`]), its references are found ([`resources`], [`uri`], [`draft`]) and
-//! it is compiled ([`compile`], [`keywords`], [`pattern`]) to a flat [`program`]. A payload becomes a [`tape`], and
+//! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. A payload becomes a [`tape`], and
 //! the [`walk`] applies the program to it ([`equal`], [`number`], [`text`]); [`path`] says where it failed.
 
 mod compile;
@@ -15,6 +15,7 @@ mod path;
 mod pattern;
 mod program;
 mod resources;
+mod simple_pattern;
 mod tape;
 mod text;
 mod uri;
@@ -22,3 +23,5 @@ pub mod validate;
 mod walk;
 
 pub use parse::JsonSchema;
+#[cfg(test)]
+mod tests;

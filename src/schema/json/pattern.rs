@@ -1,6 +1,7 @@
 //! `pattern` and `patternProperties`: ECMA-262 regular expressions in the syntax of the `regex` crate, which
 //! matches in time linear in the text. What that cannot do (lookaround, back-references) is refused by name.
 
+use super::simple_pattern::SimplePattern;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt::Write;
 use std::iter::Peekable;
@@ -13,7 +14,12 @@ const SIZE_BUDGET: usize = 16 << 20;
 
 pub struct Pattern {
     pub text: Box<str>,
-    regex: Regex,
+    matcher: Matcher,
+}
+
+enum Matcher {
+    Simple(SimplePattern),
+    General(Regex),
 }
 
 impl Pattern {
@@ -27,6 +33,12 @@ impl Pattern {
             out: String::new(),
         }
         .translate()?;
+        if let Some(simple) = SimplePattern::new(&translated) {
+            return Ok(Self {
+                text: text.into(),
+                matcher: Matcher::Simple(simple),
+            });
+        }
         let limit = SIZE_BUDGET / (index + 16);
         let regex = RegexBuilder::new(&translated)
             .size_limit(limit)
@@ -46,13 +58,16 @@ impl Pattern {
             })?;
         Ok(Self {
             text: text.into(),
-            regex,
+            matcher: Matcher::General(regex),
         })
     }
 
     #[inline]
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(text)
+        match &self.matcher {
+            Matcher::Simple(simple) => simple.is_match(text),
+            Matcher::General(regex) => regex.is_match(text),
+        }
     }
 }
 

@@ -451,10 +451,19 @@ fn point(json: &Json, wanted: usize, pointer: &mut String) -> bool {
     }
 }
 
-/// At most 80 characters of an author's text, for an error.
+/// At most 80 characters of an author's text on one line, for an error.
 pub fn shorten(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+    let mut short = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == 80 {
+            short.push('…');
+            break;
+        }
+        if character.is_control() {
+            short.extend(character.escape_default());
+        } else {
+            short.push(character);
+        }
     }
+    short
 }

@@ -242,7 +242,7 @@ impl<'a> Walk<'a> {
                     .map_or("", |pattern| &pattern.text);
                 format!(
                     "expected a string that matches {}",
-                    super::resources::shorten(text).escape_debug()
+                    super::resources::shorten(text)
                 )
             });
         }
