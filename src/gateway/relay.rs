@@ -64,6 +64,7 @@ pub async fn run(client: Stream, peer: SocketAddr, target: Target, acceptor: &Ac
             peer,
         },
         upstream_told_end: false,
+        unflushed: false,
         active_at: now,
         frame_since: None,
         heard: false,
@@ -93,6 +94,8 @@ struct Relay<'s> {
     session: Session,
     world: Outside<'s>,
     upstream_told_end: bool,
+    /// TLS may still hold bytes that were taken from the session.
+    unflushed: bool,
     active_at: Instant,
     /// When the frame that is not complete yet began, and how many bytes of grace have come since.
     frame_since: Option<(Instant, u64)>,
@@ -117,11 +120,16 @@ impl Relay<'_> {
             } else {
                 self.deadline()
             };
-            if timer.deadline() != deadline {
+            // Only an earlier deadline sets the timer; a later one is looked at when it fires.
+            if deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
+            }
+            if Instant::now() < deadline {
+                timer.as_mut().reset(deadline);
+                continue;
             }
             if !budget_is_used_up {
                 if self.lingering_since.is_none() && (!self.heard || self.frame_since.is_some()) {
@@ -132,7 +140,7 @@ impl Relay<'_> {
         }
     }
 
-    /// When to give up if nothing happens until then. Coarse, so that the timer is seldom set anew.
+    /// When to give up if nothing happens until then.
     fn deadline(&mut self) -> Instant {
         if let Some(since) = self.lingering_since {
             return since + LINGER;
@@ -159,6 +167,7 @@ impl Relay<'_> {
             moved |= self.poll_dial(cx)?;
             moved |= self.poll_upstream_write(cx)?;
             moved |= self.poll_client_write(cx)?;
+            self.poll_flush(cx)?;
             if self.session.is_over() || (self.session.to_upstream().is_empty() && self.nobody_upstream()) {
                 return Ok(true);
             }
@@ -236,9 +245,6 @@ impl Relay<'_> {
                 self.session.upstream_read(count);
                 self.world.shared.counters.upstream_in.increment(count as u64);
                 self.active_at = Instant::now();
-                if self.lingering_since.is_some() {
-                    self.session.client_is_gone();
-                }
                 Ok(true)
             }
             Poll::Ready(Err(error)) => Err(End::Upstream(error)),
@@ -303,9 +309,7 @@ impl Relay<'_> {
                 Poll::Ready(Err(error)) => return Err(End::Upstream(error)),
             }
         }
-        if moved && !upstream.is_plain() {
-            let _ = Pin::new(&mut *upstream).poll_flush(cx).map_err(End::Upstream)?;
-        }
+        self.unflushed |= moved && !upstream.is_plain();
         if self.session.upstream_is_complete() && !self.upstream_told_end {
             self.upstream_told_end = true;
             self.lingering_since = Some(Instant::now());
@@ -331,10 +335,22 @@ impl Relay<'_> {
                 }
             }
         }
-        if moved && !self.client.is_plain() {
-            let _ = Pin::new(&mut self.client).poll_flush(cx).map_err(End::Client)?;
-        }
+        self.unflushed |= moved && !self.client.is_plain();
         Ok(moved)
+    }
+
+    /// Pushes out what TLS holds on either side.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if !self.unflushed {
+            return Ok(());
+        }
+        let client = Pin::new(&mut self.client).poll_flush(cx).map_err(End::Client)?;
+        let upstream = match &mut self.upstream {
+            Upstream::Open(upstream) => Pin::new(upstream).poll_flush(cx).map_err(End::Upstream)?,
+            Upstream::NotYet | Upstream::Dialing(_) => Poll::Ready(()),
+        };
+        self.unflushed = client.is_pending() || upstream.is_pending();
+        Ok(())
     }
 
     async fn finish(&mut self, end: End) {

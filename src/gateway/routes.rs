@@ -69,8 +69,10 @@ impl Routes {
         };
         let mut by_node = self.by_node.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(route) = by_node.get_mut(&node_id) {
-            info!(node_id, was = %route.address, now = %address, "a broker has moved");
-            route.address = address;
+            if route.address != address {
+                info!(node_id, was = %route.address, now = %address, "a broker has moved");
+                route.address = address;
+            }
             route.present = true;
             return Some(route.slot);
         }
@@ -88,7 +90,10 @@ impl Routes {
             match acceptor.open(slot, Target::Broker(node_id)) {
                 Ok(task) => accepting.push(task),
                 Err(error) => {
-                    error!(node_id, listener = acceptor.name(), slot, %error, "a broker's port cannot be opened");
+                    // Somebody else may be behind that port: the broker is left out until it can be opened.
+                    error!(node_id, listener = acceptor.name(), %error, "a broker's port cannot be opened");
+                    accepting.iter().for_each(JoinHandle::abort);
+                    return None;
                 }
             }
         }

@@ -24,10 +24,8 @@ pub fn tune(socket: &TcpStream) -> io::Result<()> {
         .with_time(DEAD_PEER_TIMEOUT / 2)
         .with_interval(DEAD_PEER_TIMEOUT / 6)
         .with_retries(3);
-    socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(DEAD_PEER_TIMEOUT))?;
-    Ok(())
+    // Not TCP_USER_TIMEOUT: it would also cut a consumer that does not read for a while, which no broker does.
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 impl Stream {

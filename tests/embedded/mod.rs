@@ -1,5 +1,7 @@
 //! A gateway in front of the embedded broker, in one process, and a client that says exactly what it is told to.
 
+#![allow(dead_code, reason = "each test uses its part of the house")]
+
 use portcullis::contract::{Governing, Lookup, Policies, Presence, SchemaSource};
 use portcullis::demo::{BrokerOptions, EmbeddedBroker};
 use portcullis::gateway::{self, Gateway, GatewayLimits, GatewayOptions, ListenerOptions};

@@ -82,6 +82,16 @@ enum Position {
     Holding(usize),
 }
 
+/// What may still come from the client, and go to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Client {
+    Talking,
+    /// It sends no more, and may still read.
+    Ended,
+    /// It reads no more either: what the broker still says is dropped.
+    Gone,
+}
+
 /// How far the session's life has come.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Phase {
@@ -108,7 +118,7 @@ pub struct Session {
     client_id: Option<Arc<str>>,
     /// Reused for frames that are written anew.
     scratch: Vec<u8>,
-    client_ended: bool,
+    client: Client,
     upstream_ended: bool,
     phase: Phase,
     waits_for_budget: bool,
@@ -128,7 +138,7 @@ impl Session {
             sasl: Sasl::None,
             client_id: None,
             scratch: Vec::new(),
-            client_ended: false,
+            client: Client::Talking,
             upstream_ended: false,
             phase: Phase::Serving,
             waits_for_budget: false,
@@ -145,15 +155,21 @@ impl Session {
             });
             match moved {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => break,
                 Err(reason) => self.close(reason),
             }
+        }
+        if self.client == Client::Gone {
+            self.down.drop_sendable();
         }
     }
 
     /// The buffer for the next read from the client; `None` while nothing should be read.
     pub fn client_buffer<W: World>(&mut self, world: &mut W) -> Option<&mut Vec<u8>> {
-        if self.client_ended || self.closing().is_some() || self.up.sendable().len() >= BACKLOG_BYTES_MAX {
+        if self.client != Client::Talking
+            || self.closing().is_some()
+            || self.up.sendable().len() >= BACKLOG_BYTES_MAX
+        {
             return None;
         }
         let frame_left = match self.request {
@@ -193,7 +209,9 @@ impl Session {
     }
 
     pub fn client_ended(&mut self) {
-        self.client_ended = true;
+        if self.client == Client::Talking {
+            self.client = Client::Ended;
+        }
     }
 
     pub fn upstream_ended(&mut self) {
@@ -203,7 +221,7 @@ impl Session {
     /// The client takes nothing any more; what the broker still says is read and dropped, so that what was sent to
     /// it is not lost to a reset.
     pub fn client_is_gone(&mut self) {
-        self.client_ended = true;
+        self.client = Client::Gone;
         self.down.drop_sendable();
     }
 
@@ -249,7 +267,7 @@ impl Session {
     /// Whether the broker may be told that no more comes: the client is done and all of it has been sent.
     #[must_use]
     pub fn upstream_is_complete(&self) -> bool {
-        self.client_ended && self.up.sendable().is_empty()
+        self.client != Client::Talking && self.up.sendable().is_empty()
     }
 
     /// Whether there is nothing left to do for either side.

@@ -132,13 +132,13 @@ impl Pipe {
         Some(&mut self.data)
     }
 
-    /// A read of `count` bytes was appended: a read that filled the buffer makes the next one larger.
+    /// A read of `count` bytes was appended: one that filled the buffer makes the next larger, a small one smaller.
     pub fn appended(&mut self, count: usize) {
-        self.read_bytes = if self.data.len() == self.data.capacity() && count >= self.read_bytes {
-            (self.read_bytes.max(READ_BYTES_MIN) * 2).min(READ_BYTES_MAX)
-        } else {
-            self.read_bytes
-        };
+        if self.data.len() == self.data.capacity() {
+            self.read_bytes = (self.read_bytes.max(READ_BYTES_MIN) * 2).min(READ_BYTES_MAX);
+        } else if count < self.read_bytes / 4 {
+            self.read_bytes /= 2;
+        }
     }
 
     /// Gives back what an idle connection does not need; returns what is to go back to the budget.
@@ -148,7 +148,6 @@ impl Pipe {
             return 0;
         }
         self.data = Vec::new();
-        self.read_bytes = READ_BYTES_MIN;
         std::mem::take(&mut self.reserved)
     }
 
