@@ -59,79 +59,137 @@ impl SchemaSource for One {
     }
 }
 
-const ORDER: &str = r#"{"type": "record", "name": "Order", "fields": [
+const AVRO: &str = r#"{"type": "record", "name": "Order", "fields": [
     {"name": "id", "type": "string"},
     {"name": "total", "type": "double"},
     {"name": "tags", "type": {"type": "array", "items": "string"}},
     {"name": "note", "type": ["null", "string"]}
 ]}"#;
 
-fn registry() -> One {
-    let validator = Schema::parse(SchemaType::Avro, ORDER, &[])
+const PROTOBUF: &str =
+    "syntax = \"proto3\"; message Order { string id = 1; double total = 2; repeated string tags = 3; }";
+
+const JSON: &str = r#"{"type": "object", "required": ["id", "total"], "properties": {
+    "id": {"type": "string", "pattern": "^order-[0-9]+$"},
+    "total": {"type": "number", "minimum": 0},
+    "tags": {"type": "array", "items": {"type": "string"}}
+}}"#;
+
+fn registry(schema_type: SchemaType, text: &str) -> One {
+    let validator = Schema::parse(schema_type, text, &[])
         .unwrap()
         .validator()
         .unwrap();
     let subject = Subject("orders-value".into());
+    let (id, version) = (SchemaId(1), Version(1));
     One(Arc::new(Governing {
-        id: SchemaId(1),
+        id,
         subject,
-        version: Version(1),
+        version,
         validator: Arc::new(validator),
     }))
 }
 
-fn order(number: usize) -> Vec<u8> {
+/// A framed order, and one that says less than its schema wants.
+fn order(schema_type: SchemaType, number: usize) -> [Vec<u8>; 2] {
     let id = format!("order-{number}");
-    let mut bytes = vec![0, 0, 0, 0, 1, (id.len() * 2) as u8];
-    bytes.extend(id.as_bytes());
-    bytes.extend((number as f64).to_le_bytes());
-    bytes.extend([4, 2, b'a', 2, b'b', 0]); // Two tags, end of the array.
-    bytes.extend([2, 4, b'o', b'k']); // The union's second branch.
-    bytes
+    let total = (number as f64).to_le_bytes();
+    let mut bytes = vec![0, 0, 0, 0, 1];
+    match schema_type {
+        SchemaType::Avro => {
+            bytes.push((id.len() * 2) as u8);
+            bytes.extend(id.as_bytes());
+            bytes.extend(total);
+            bytes.extend([4, 2, b'a', 2, b'b', 0]); // Two tags, end of the array.
+            bytes.extend([2, 4, b'o', b'k']); // The union's second branch.
+        }
+        SchemaType::Protobuf => {
+            bytes.extend([0, 0x0a, id.len() as u8]); // The first message; field 1.
+            bytes.extend(id.as_bytes());
+            bytes.push(0x11);
+            bytes.extend(total);
+            bytes.extend([0x1a, 1, b'a', 0x1a, 1, b'b']);
+        }
+        SchemaType::Json => {
+            let text = format!("{{\"id\": \"{id}\", \"total\": {number}.5, \"tags\": [\"a\", \"b\"]}}");
+            bytes.extend(text.as_bytes());
+        }
+    }
+    let short = bytes[..bytes.len() - 1].to_vec();
+    [bytes, short]
 }
 
-#[test]
-fn a_valid_batch_allocates_nothing_once_the_checker_is_warm() {
-    let registry = registry();
-    let mut policy = Policy::default_policy();
-    policy.topics = vec![TopicPattern::parse("*").unwrap()];
-    policy.key.level = Level::Off;
-    let rules = Policies(vec![policy]).rules_for("orders");
-    let orders: Vec<Vec<u8>> = (0..100).map(order).collect();
-    let records: Vec<NewRecord<'_>> = orders
+fn batch(values: impl IntoIterator<Item = Vec<u8>>, compression: Compression) -> Vec<u8> {
+    let values: Vec<Vec<u8>> = values.into_iter().collect();
+    let records: Vec<NewRecord<'_>> = values
         .iter()
-        .map(|order| NewRecord {
-            value: Some(order),
+        .map(|value| NewRecord {
+            value: Some(value),
             ..NewRecord::default()
         })
         .collect();
     let mut batch = Vec::new();
-    write_batch(&records, Compression::None, None, &mut batch).unwrap();
+    write_batch(&records, compression, None, &mut batch).unwrap();
+    batch
+}
 
-    let mut checker = Checker::new(DecompressionLimits {
-        bytes_max: 1 << 20,
-        ratio_max: 128,
-    });
-    let mut check = |batch: &[u8]| checker.check(&rules, batch, &registry, &mut Ulid::nil);
-    assert_eq!(check(&batch), BatchVerdict::Valid { records: 100 });
-    let before = ALLOCATIONS.get();
-    assert_eq!(check(&batch), BatchVerdict::Valid { records: 100 });
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+#[test]
+fn a_valid_batch_allocates_nothing_once_the_checker_is_warm() {
+    let mut policy = Policy::default_policy();
+    policy.topics = vec![TopicPattern::parse("*").unwrap()];
+    policy.key.level = Level::Off;
+    let rules = Policies(vec![policy]).rules_for("orders");
+    for (schema_type, text) in [
+        (SchemaType::Avro, AVRO),
+        (SchemaType::Protobuf, PROTOBUF),
+        (SchemaType::Json, JSON),
+    ] {
+        let registry = registry(schema_type, text);
+        let orders = || (0..100).map(|number| order(schema_type, number));
+        let mut checker = Checker::new(DecompressionLimits {
+            bytes_max: 1 << 20,
+            ratio_max: 128,
+        });
+        let mut check = |batch: &[u8]| {
+            let before = ALLOCATIONS.get();
+            let verdict = checker.check(&rules, batch, &registry, &mut Ulid::nil);
+            (verdict, ALLOCATIONS.get() - before)
+        };
+        let good = batch(orders().map(|[good, _]| good), Compression::None);
+        let valid = BatchVerdict::Valid { records: 100 };
+        assert_eq!(check(&good).0, valid, "{schema_type:?}");
+        assert_eq!(check(&good), (valid, 0), "{schema_type:?}");
 
-    // The counter does count: the same records cut short are violations, and those have words.
-    let short: Vec<NewRecord<'_>> = orders
-        .iter()
-        .map(|order| NewRecord {
-            value: order.get(..order.len() - 1),
-            ..NewRecord::default()
-        })
-        .collect();
-    batch.clear();
-    write_batch(&short, Compression::None, None, &mut batch).unwrap();
-    let before = ALLOCATIONS.get();
-    assert!(matches!(
-        check(&batch),
-        BatchVerdict::Violations { bad_records: 100, .. }
-    ));
-    assert!(ALLOCATIONS.get() > before);
+        // The counter does count: the same records cut short are violations, and those have words.
+        let (verdict, allocations) = check(&batch(orders().map(|[_, short]| short), Compression::None));
+        assert!(
+            matches!(verdict, BatchVerdict::Violations { bad_records: 100, .. }),
+            "{schema_type:?}"
+        );
+        assert!(allocations > 0);
+    }
+}
+
+#[test]
+fn decompression_allocates_nothing_either() {
+    let mut policy = Policy::default_policy();
+    policy.topics = vec![TopicPattern::parse("*").unwrap()];
+    policy.key.level = Level::Off;
+    let rules = Policies(vec![policy]).rules_for("orders");
+    let registry = registry(SchemaType::Avro, AVRO);
+    for compression in Compression::ALL {
+        let mut checker = Checker::new(DecompressionLimits {
+            bytes_max: 1 << 20,
+            ratio_max: 128,
+        });
+        let batch = batch(
+            (0..1000).map(|number| order(SchemaType::Avro, number).into_iter().next().unwrap()),
+            compression,
+        );
+        let mut check = || checker.check(&rules, &batch, &registry, &mut Ulid::nil);
+        assert_eq!(check(), BatchVerdict::Valid { records: 1000 });
+        let before = ALLOCATIONS.get();
+        assert_eq!(check(), BatchVerdict::Valid { records: 1000 });
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{compression:?}");
+    }
 }

@@ -412,6 +412,81 @@ fn compressed_bytes_that_are_none_are_refused_for_good() {
     assert_eq!((code, error_code), (Code::Malformed, ErrorCode::INVALID_RECORD));
 }
 
+const PROTO: &str =
+    "syntax = \"proto3\"; message Order { string name = 1; message Line { int32 count = 1; } }";
+const JSON_SCHEMA: &str =
+    r#"{"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}"#;
+
+/// A registry whose schema 42 is of another language.
+fn registry_of(schema_type: SchemaType, text: &str) -> Fake {
+    let mut fake = registry();
+    let value = governing(schema_type, text, 42, "orders-value");
+    fake.found.insert(("orders-value".into(), 42), value);
+    fake
+}
+
+#[test]
+fn protobuf_is_checked_as_the_message_that_its_indexes_name() {
+    let fake = registry_of(SchemaType::Protobuf, PROTO);
+    let rules = rules(Level::Payload, Level::Off);
+    // Order { name: "a" } by the short and the long form, then Order.Line { count: 5 }.
+    let good = [
+        &[0, 0x0a, 1, b'a'][..],
+        &[2, 0, 0x0a, 1, b'a'],
+        &[4, 0, 0, 0x08, 5],
+    ];
+    let batch = values(&good.map(|payload| framed(42, payload)));
+    assert_eq!(check(&rules, &batch, &fake), BatchVerdict::Valid { records: 3 });
+    for (payload, expected) in [
+        (
+            &[][..],
+            "PC-105 record 0 value: message indexes cut short; schema 42 (orders-value v3)",
+        ),
+        (
+            &[6, 0],
+            "PC-105 record 0 value: message indexes with a count that cannot be; schema 42",
+        ),
+        (
+            &[2, 2, 0],
+            "PC-105 record 0 value: message indexes [1] point at no message; schema 42",
+        ),
+        (
+            &[2, 1, 0],
+            "PC-105 record 0 value: message indexes [-1] point at no message; schema 42",
+        ),
+        (&[0, 0x0a, 1, 0xff], "PC-202 record 0 value: $.name: "),
+        (&[4, 0, 0, 0x08], "PC-202 record 0 value: $"),
+    ] {
+        let line = line(&rules, &values(&[framed(42, payload)]), &fake);
+        assert!(line.starts_with(expected), "{line}");
+    }
+}
+
+#[test]
+fn json_that_does_not_match_and_what_is_no_json_have_codes_of_their_own() {
+    let fake = registry_of(SchemaType::Json, JSON_SCHEMA);
+    let rules = rules(Level::Payload, Level::Off);
+    let good = values(&[framed(42, b"{\"total\": 1.5}")]);
+    assert_eq!(check(&rules, &good, &fake), BatchVerdict::Valid { records: 1 });
+    let deep = [
+        b"{\"total\": 1, \"x\": ".to_vec(),
+        vec![b'['; 5000],
+        vec![b']'; 5000],
+        b"}".to_vec(),
+    ]
+    .concat();
+    for (payload, expected) in [
+        (&b"{\"total\": \"x\"}"[..], "PC-203 record 0 value: $.total: "),
+        (b"{\"total\": 1,}", "PC-204 record 0 value: "),
+        (b"", "PC-204 record 0 value: "),
+        (&deep, "PC-301 record 0 value: "),
+    ] {
+        let line = line(&rules, &values(&[framed(42, payload)]), &fake);
+        assert!(line.starts_with(expected), "{line}");
+        assert!(line.ends_with("; schema 42 (orders-value v3)"), "{line}");
+    }
+}
+
 #[test]
 fn more_bad_records_than_are_described_are_still_counted() {
     let batch = values(&vec![b"raw".to_vec(); Checker::VIOLATIONS_MAX + 7]);
