@@ -3,7 +3,7 @@
 use super::admission::{Admission, Admitted, Compatibility, SchemaRequest};
 use super::errors::RegistryError;
 use super::source::Source;
-use super::state::{Command, Mode, Outcome, Register, State, level_name};
+use super::state::{Command, Mode, Outcome, Register, SchemaContent, State, SubjectState, level_name};
 use super::writer::WriterHandle;
 use crate::schema::{SchemaId, Version};
 use std::hash::{BuildHasher, RandomState};
@@ -154,11 +154,8 @@ impl Core {
 
 /// A subject's live versions, oldest first.
 #[must_use]
-pub fn live_contents(state: &State, subject: &str) -> Vec<(Version, Arc<super::state::SchemaContent>)> {
-    let live = state
-        .subject(subject)
-        .into_iter()
-        .flat_map(|subject| subject.live());
+pub fn live_contents(state: &State, subject: &str) -> Vec<(Version, Arc<SchemaContent>)> {
+    let live = state.subject(subject).into_iter().flat_map(SubjectState::live);
     live.map(|(number, version)| (number, version.content.clone()))
         .collect()
 }

@@ -11,6 +11,7 @@ pub mod rest;
 pub mod source;
 pub mod state;
 pub mod store;
+mod listener;
 mod server;
 mod writer;
 

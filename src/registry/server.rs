@@ -1,6 +1,7 @@
 //! A registry from its start to its stop.
 
 use super::core::Core;
+use super::listener::{IDLE_TIME_MAX, RegistryListener};
 use super::rest;
 use super::source::Source;
 use super::store::Store;
@@ -94,6 +95,7 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         source,
         store_closed,
     } = open(options.store, options.compatibility, health.clone()).await?;
+    let listener = RegistryListener::new(listener, IDLE_TIME_MAX);
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(async move {
         let serving = axum::serve(listener, rest::router(core)).with_graceful_shutdown(async {

@@ -225,3 +225,6 @@ impl SchemaSource for Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// The largest body that is read. The schema languages have limits of their own below it.
 const BODY_BYTES_MAX: usize = 10 << 20;
+/// A body that trickles in is given up.
+const BODY_TIME_MAX: Duration = Duration::from_mins(1);
 
 pub const V1_JSON: &str = "application/vnd.schemaregistry.v1+json";
 
@@ -62,8 +65,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = RegistryError;
 
     async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, RegistryError> {
-        let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
+        let reading = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX);
+        let bytes = tokio::time::timeout(BODY_TIME_MAX, reading)
             .await
+            .map_err(|_| RegistryError::Http(408, "Request Timeout"))?
             .map_err(|_| RegistryError::BODY_TOO_LARGE)?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(RegistryError::EmptyBody);

@@ -54,7 +54,9 @@ impl SchemaContent {
             hash.update([1]);
             for (key, values) in metadata.tags.iter().flatten() {
                 hash.update(key.as_bytes());
-                values.iter().for_each(|value| hash.update(value.as_bytes()));
+                for value in values {
+                    hash.update(value.as_bytes());
+                }
             }
             for (key, value) in metadata.properties.iter().flatten() {
                 hash.update(key.as_bytes());

@@ -97,7 +97,7 @@ impl State {
                 version,
                 value: Some(value),
             } => {
-                self.put_version(&subject, version, value, timestamp_ms, touched);
+                self.put_version(&subject, version, &value, timestamp_ms, touched);
             }
             Record::Schema {
                 subject,
@@ -156,7 +156,7 @@ impl State {
         &mut self,
         subject: &Arc<str>,
         version: Version,
-        value: SchemaValue,
+        value: &SchemaValue,
         timestamp_ms: i64,
         touched: &mut Touched,
     ) {

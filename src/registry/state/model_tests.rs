@@ -84,7 +84,9 @@ impl Model {
                 if permanent {
                     versions.clear();
                 } else {
-                    versions.values_mut().for_each(|version| version.1 = true);
+                    for version in versions.values_mut() {
+                        version.1 = true;
+                    }
                 }
             }
             Step::Level(..) if self.read_only => return None,

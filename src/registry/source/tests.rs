@@ -1,0 +1,129 @@
+//! What the gateway is told while the registry changes under it.
+
+use super::*;
+use crate::registry::state::{Record, SchemaValue};
+use crate::schema::{CompatibilityLevel, SchemaType};
+
+struct Log {
+    state: State,
+    source: Source,
+}
+
+impl Log {
+    fn new() -> Self {
+        let state = State::new(CompatibilityLevel::Backward);
+        Self {
+            source: Source::new(Arc::new(state.clone())),
+            state,
+        }
+    }
+
+    fn write(&mut self, record: Record) {
+        let mut touched = Touched::default();
+        self.state.apply(record, 0, &mut touched);
+        self.source.publish(Arc::new(self.state.clone()), &touched);
+    }
+
+    fn put(&mut self, subject: &str, version: u32, id: u32, text: &str, deleted: bool) {
+        let content = SchemaContent {
+            schema_type: SchemaType::Avro,
+            text: text.into(),
+            references: vec![],
+            metadata: None,
+        };
+        let value = Some(SchemaValue {
+            id: SchemaId(id),
+            content: Arc::new(content),
+            deleted,
+        });
+        self.write(Record::Schema {
+            subject: subject.into(),
+            version: Version(version),
+            value,
+        });
+    }
+
+    fn find(&self, subject: &str, id: u32) -> Lookup {
+        self.source.find(subject, SchemaId(id))
+    }
+
+    fn version(&self, subject: &str, id: u32) -> Option<u32> {
+        match self.find(subject, id) {
+            Lookup::Found(governing) => Some(governing.version.0),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn an_id_governs_as_its_newest_live_version() {
+    let mut log = Log::new();
+    log.put("a", 1, 7, "\"string\"", false);
+    log.put("a", 2, 8, "\"int\"", false);
+    log.put("a", 3, 7, "\"string\"", false);
+    assert_eq!((log.version("a", 7), log.version("a", 8)), (Some(3), Some(2)));
+    log.put("a", 3, 7, "\"string\"", true);
+    assert_eq!(log.version("a", 7), Some(1));
+    log.write(Record::DeleteSubject {
+        subject: "a".into(),
+        version: Version(3),
+    });
+    assert!(matches!(log.find("a", 7), Lookup::OtherSubject));
+    assert_eq!(log.source.subject("a"), Presence::Absent);
+    for version in 1..=3 {
+        log.write(Record::Schema {
+            subject: "a".into(),
+            version: Version(version),
+            value: None,
+        });
+    }
+    assert!(matches!(log.find("a", 7), Lookup::UnknownId));
+}
+
+#[test]
+fn one_compiled_schema_serves_all_subjects_and_outlives_changes_elsewhere() {
+    let mut log = Log::new();
+    log.put("a", 1, 7, "\"string\"", false);
+    let Lookup::Found(before) = log.find("a", 7) else {
+        panic!("not found")
+    };
+    log.put("b", 1, 7, "\"string\"", false);
+    log.put("a", 2, 8, "\"int\"", false);
+    let (Lookup::Found(after), Lookup::Found(other)) = (log.find("a", 7), log.find("b", 7)) else {
+        panic!("not found")
+    };
+    assert!(
+        Arc::ptr_eq(&before, &after),
+        "nothing about a's version of it has changed"
+    );
+    assert!(Arc::ptr_eq(&before.validator, &other.validator));
+    assert_eq!(other.subject, Subject("b".into()));
+}
+
+#[test]
+fn a_schema_that_cannot_be_compiled_says_why_every_time() {
+    let mut log = Log::new();
+    log.put("a", 1, 7, "{", false);
+    let (Lookup::NotCompilable(first), Lookup::NotCompilable(second)) = (log.find("a", 7), log.find("a", 7))
+    else {
+        panic!("compiled")
+    };
+    assert!(Arc::ptr_eq(&first, &second), "found out once");
+    assert_eq!(log.source.subject("a"), Presence::Present);
+}
+
+#[test]
+fn warming_compiles_for_all_subjects_before_the_first_record() {
+    let mut log = Log::new();
+    log.put("a", 1, 7, "\"string\"", false);
+    log.put("b", 1, 7, "\"string\"", false);
+    assert_eq!(log.source.live_ids(), [SchemaId(7)].into());
+    log.source.warm(SchemaId(7));
+    let snapshot = log.source.snapshot.load();
+    assert!(
+        snapshot.ids[&SchemaId(7)]
+            .places
+            .iter()
+            .all(|place| place.lookup.get().is_some())
+    );
+}
