@@ -1,6 +1,7 @@
 //! Option values in braces, `{ tags: ["PII"] }`: read from any text-format spelling, printed in one.
 
 use super::canonical::{indent, quote};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// A value within braces.
@@ -10,6 +11,22 @@ enum Value {
     Text(Vec<u8>),
     List(Vec<Self>),
     Message(Vec<(String, Self)>),
+}
+
+impl Value {
+    /// One more value of a repeated field.
+    fn add(&mut self, more: Self) {
+        if !matches!(self, Self::List(_)) {
+            let first = std::mem::replace(self, Self::List(Vec::new()));
+            self.add(first);
+        }
+        if let Self::List(values) = self {
+            match more {
+                Self::List(more) => values.extend(more),
+                one => values.push(one),
+            }
+        }
+    }
 }
 
 /// `text` without its outer braces, as `{`, indented lines and `}`.
@@ -87,6 +104,7 @@ impl<'a> Tokens<'a> {
 
     fn fields(&mut self) -> Vec<(String, Value)> {
         let mut fields: Vec<(String, Value)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         while let Some(next) = self.peek() {
             if matches!(next, '}' | '>') {
                 break;
@@ -99,20 +117,9 @@ impl<'a> Tokens<'a> {
             self.punctuation(':');
             let Some(value) = self.value() else { continue };
             // A key that comes again is one more value of a repeated field.
-            match fields.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, Value::List(values))) => match value {
-                    Value::List(more) => values.extend(more),
-                    one => values.push(one),
-                },
-                Some((_, known)) => {
-                    let first = std::mem::replace(known, Value::List(Vec::new()));
-                    let mut values = vec![first];
-                    match value {
-                        Value::List(more) => values.extend(more),
-                        one => values.push(one),
-                    }
-                    *known = Value::List(values);
-                }
+            let place = *places.entry(key.clone()).or_insert(fields.len());
+            match fields.get_mut(place) {
+                Some((_, known)) => known.add(value),
                 None => fields.push((key, value)),
             }
         }

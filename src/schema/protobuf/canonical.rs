@@ -9,6 +9,7 @@ use prost_reflect::prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, MethodDescriptorProto,
     ServiceDescriptorProto, UninterpretedOption,
 };
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// The largest field number.
@@ -45,7 +46,7 @@ pub(super) fn print(file: &FileDescriptorProto) -> String {
     }
     if !file.extension.is_empty() {
         out.push('\n');
-        out.push_str(&printer.extends(&file.extension, &file.message_type));
+        out.push_str(&printer.extends(&file.extension, &scope(&file.message_type)));
     }
     if !file.service.is_empty() {
         out.push('\n');
@@ -102,6 +103,17 @@ impl Block {
     }
 }
 
+/// The messages of a scope by name: those behind its groups and map fields are looked up.
+type Scope<'a> = HashMap<&'a str, &'a DescriptorProto>;
+
+fn scope(messages: &[DescriptorProto]) -> Scope<'_> {
+    messages.iter().map(|message| (message.name(), message)).collect()
+}
+
+fn is_group(field: &FieldDescriptorProto) -> bool {
+    field.r#type == Some(Type::Group as i32)
+}
+
 struct Printer {
     proto3: bool,
 }
@@ -123,7 +135,7 @@ impl Printer {
             message
                 .reserved_range
                 .iter()
-                .map(|range| (range.start(), range.end() - 1)),
+                .map(|range| (range.start(), range.end().saturating_sub(1))),
             FIELD_NUMBER_MAX,
             &message.reserved_name,
         ));
@@ -134,25 +146,25 @@ impl Printer {
         let mut lines = String::new();
         statements(&mut lines, options);
         block.section(&lines);
-        let is_group = |field: &&FieldDescriptorProto| field.r#type == Some(Type::Group as i32);
+        let scope = &scope(&message.nested_type);
         let in_oneof =
             |field: &&FieldDescriptorProto| field.oneof_index.is_some() && !field.proto3_optional();
         let own = || message.field.iter().filter(|field| !in_oneof(field));
         block.section(
             &own()
                 .filter(|field| !is_group(field))
-                .map(|field| self::field(field, self.label(field), message))
+                .map(|field| self::field(field, self.label(field), scope))
                 .collect::<String>(),
         );
-        block.section(&self.oneofs(message));
+        block.section(&self.oneofs(message, scope));
         block.section(
             &own()
-                .filter(is_group)
-                .map(|field| self.group(field, self.label(field), &message.nested_type))
+                .filter(|field| is_group(field))
+                .map(|field| self.group(field, self.label(field), scope))
                 .collect::<String>(),
         );
         block.section(&extension_ranges(message));
-        block.section(&self.extends(&message.extension, &message.nested_type));
+        block.section(&self.extends(&message.extension, scope));
         let mut nested = self.messages(&message.nested_type, &[&message.field, &message.extension]);
         message
             .enum_type
@@ -162,16 +174,19 @@ impl Printer {
         block.end()
     }
 
-    fn oneofs(&self, message: &DescriptorProto) -> String {
+    fn oneofs(&self, message: &DescriptorProto, scope: &Scope) -> String {
         let mut lines = String::new();
-        for (index, oneof) in message.oneof_decl.iter().enumerate() {
-            let fields = || {
-                message
-                    .field
-                    .iter()
-                    .filter(move |field| field.oneof_index == Some(index as i32) && !field.proto3_optional())
-            };
-            if fields().next().is_none() {
+        let mut members = vec![Vec::new(); message.oneof_decl.len()];
+        for field in message.field.iter().filter(|field| !field.proto3_optional()) {
+            let oneof = field
+                .oneof_index
+                .and_then(|index| members.get_mut(usize::try_from(index).ok()?));
+            if let Some(oneof) = oneof {
+                oneof.push(field);
+            }
+        }
+        for (oneof, fields) in message.oneof_decl.iter().zip(&members) {
+            if fields.is_empty() {
                 continue;
             }
             let mut block = Block::new(&format!("oneof {}", oneof.name()));
@@ -182,17 +197,16 @@ impl Printer {
             let mut statements_of_oneof = String::new();
             statements(&mut statements_of_oneof, options);
             block.section(&statements_of_oneof);
-            let is_group = |field: &&FieldDescriptorProto| field.r#type == Some(Type::Group as i32);
-            let plain = fields().filter(|field| !is_group(field));
+            let plain = fields.iter().filter(|field| !is_group(field));
             block.section(
                 &plain
-                    .map(|field| self::field(field, "", message))
+                    .map(|field| self::field(field, "", scope))
                     .collect::<String>(),
             );
-            let groups = fields().filter(is_group);
+            let groups = fields.iter().filter(|field| is_group(field));
             block.section(
                 &groups
-                    .map(|field| self.group(field, "", &message.nested_type))
+                    .map(|field| self.group(field, "", scope))
                     .collect::<String>(),
             );
             lines.push_str(&block.end());
@@ -209,17 +223,17 @@ impl Printer {
         }
     }
 
-    fn group(&self, field: &FieldDescriptorProto, label: &str, messages: &[DescriptorProto]) -> String {
+    fn group(&self, field: &FieldDescriptorProto, label: &str, scope: &Scope) -> String {
         let name = field.type_name().rsplit('.').next().unwrap_or_default();
         let mut head = format!("{label}group {name} = {}", field.number());
         options_list(&mut head, &field_options(field));
-        match messages.iter().find(|message| message.name() == name) {
+        match scope.get(name) {
             Some(body) => self.message(&head, body),
             None => Block::new(&head).end(),
         }
     }
 
-    fn extends(&self, fields: &[FieldDescriptorProto], messages: &[DescriptorProto]) -> String {
+    fn extends(&self, fields: &[FieldDescriptorProto], scope: &Scope) -> String {
         let mut out = String::new();
         for run in fields.chunk_by(|left, right| left.extendee() == right.extendee()) {
             let Some(first) = run.first() else { continue };
@@ -227,10 +241,10 @@ impl Printer {
             let lines: String = run
                 .iter()
                 .map(|field| {
-                    if field.r#type == Some(Type::Group as i32) {
-                        self.group(field, self.label(field), messages)
+                    if is_group(field) {
+                        self.group(field, self.label(field), scope)
                     } else {
-                        self::field(field, self.label(field), &DescriptorProto::default())
+                        self::field(field, self.label(field), scope)
                     }
                 })
                 .collect();
@@ -241,7 +255,7 @@ impl Printer {
     }
 }
 
-fn field(field: &FieldDescriptorProto, label: &str, scope: &DescriptorProto) -> String {
+fn field(field: &FieldDescriptorProto, label: &str, scope: &Scope) -> String {
     let entry = map_entry(field, scope);
     let (label, type_name) = match entry {
         Some((key, value)) => ("", format!("map<{}, {}>", type_name(key), type_name(value))),
@@ -256,15 +270,14 @@ fn field(field: &FieldDescriptorProto, label: &str, scope: &DescriptorProto) -> 
 /// The key and value of a field written as `map<…>`.
 fn map_entry<'a>(
     field: &FieldDescriptorProto,
-    scope: &'a DescriptorProto,
+    scope: &Scope<'a>,
 ) -> Option<(&'a FieldDescriptorProto, &'a FieldDescriptorProto)> {
     if field.label() != Label::Repeated || !field.type_name().ends_with("Entry") {
         return None;
     }
     let entry = scope
-        .nested_type
-        .iter()
-        .find(|message| is_implicit_map_entry(message) && message.name() == field.type_name())?;
+        .get(field.type_name())
+        .filter(|message| is_implicit_map_entry(message))?;
     match entry.field.as_slice() {
         [key, value] => Some((key, value)),
         _ => None,
@@ -401,7 +414,7 @@ fn range(start: i32, last: i32, max: i32) -> String {
 fn extension_ranges(message: &DescriptorProto) -> String {
     let mut lines = String::new();
     for extensions in &message.extension_range {
-        let (start, last) = (extensions.start(), extensions.end() - 1);
+        let (start, last) = (extensions.start(), extensions.end().saturating_sub(1));
         put(
             &mut lines,
             format_args!("extensions {}", range(start, last, FIELD_NUMBER_MAX)),

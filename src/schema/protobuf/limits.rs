@@ -2,7 +2,9 @@
 //! of proportion is counted before they see it.
 
 use crate::schema::{ReferencedSchema, SchemaError};
-use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto, UninterpretedOption};
+use prost_reflect::prost_types::{
+    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, UninterpretedOption,
+};
 
 /// Bytes of one schema's text.
 pub(super) const TEXT_BYTES_MAX: usize = 5_000_000;
@@ -13,6 +15,9 @@ pub(super) const DESCRIPTOR_BYTES_MAX: usize = 1_000_000;
 /// Statements (`;` and `{`) of one text, for the same reason.
 const STATEMENTS_MAX: usize = 200_000;
 const REFERENCES_MAX: usize = 1_000;
+const IMPORTS_MAX: usize = 1_000;
+/// Fields times ranges of one message, values times ranges of one enum: the linker compares each with each.
+const COMPARISONS_MAX: usize = 20_000_000;
 pub(super) const IMPORT_DEPTH_MAX: usize = 100;
 /// protoc's limit on nested message declarations.
 const NESTING_MAX: usize = 31;
@@ -80,9 +85,14 @@ impl Budget {
         for message in &file.message_type {
             self.message(label, message, package, 1)?;
         }
+        if file.dependency.len() > IMPORTS_MAX {
+            return over(format!(
+                "{label} has {} imports, at most {IMPORTS_MAX}",
+                file.dependency.len()
+            ));
+        }
         for enumeration in &file.enum_type {
-            self.names(enumeration.value.iter().map(|value| value.name().len()), package)?;
-            self.names([enumeration.name().len()], package)?;
+            self.enumeration(enumeration, package)?;
         }
         for service in &file.service {
             let scope = package + service.name().len();
@@ -112,14 +122,23 @@ impl Budget {
             scope,
         )?;
         self.names(message.oneof_decl.iter().map(|oneof| oneof.name().len()), scope)?;
+        let ranges =
+            message.reserved_range.len() + message.extension_range.len() + message.reserved_name.len();
+        comparisons(message.name(), message.field.len(), ranges)?;
         for enumeration in &message.enum_type {
-            self.names([enumeration.name().len()], scope)?;
-            self.names(enumeration.value.iter().map(|value| value.name().len()), scope)?;
+            self.enumeration(enumeration, scope)?;
         }
         for nested in &message.nested_type {
             self.message(label, nested, scope, depth + 1)?;
         }
         Ok(())
+    }
+
+    fn enumeration(&mut self, enumeration: &EnumDescriptorProto, scope: usize) -> Result<(), SchemaError> {
+        let ranges = enumeration.reserved_range.len() + enumeration.reserved_name.len();
+        comparisons(enumeration.name(), enumeration.value.len(), ranges)?;
+        self.names([enumeration.name().len()], scope)?;
+        self.names(enumeration.value.iter().map(|value| value.name().len()), scope)
     }
 
     fn names(&mut self, lengths: impl IntoIterator<Item = usize>, scope: usize) -> Result<(), SchemaError> {
@@ -135,6 +154,16 @@ impl Budget {
         }
         Ok(())
     }
+}
+
+fn comparisons(name: &str, members: usize, ranges: usize) -> Result<(), SchemaError> {
+    // Ranges are compared with each other too.
+    if (members + ranges).saturating_mul(ranges) > COMPARISONS_MAX {
+        return over(format!(
+            "{name} has {ranges} reserved or extension ranges, too many for its {members} members"
+        ));
+    }
+    Ok(())
 }
 
 /// An option's aggregate value, `{ … }`, may not nest too deep.

@@ -199,6 +199,7 @@ fn what_is_neither_proto_nor_base64_is_refused_with_its_line() {
 fn a_hostile_base64_descriptor_is_refused() {
     use prost_reflect::prost_types::{
         DescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions,
+        descriptor_proto::{ExtensionRange, ReservedRange},
         field_descriptor_proto::Type,
     };
     let encode = |file: FileDescriptorProto| STANDARD.encode(file.encode_to_vec());
@@ -251,6 +252,23 @@ fn a_hostile_base64_descriptor_is_refused() {
         ..FileDescriptorProto::default()
     };
     refused(&encode(imports));
+    let ranges = DescriptorProto {
+        name: Some("M".into()),
+        reserved_range: vec![ReservedRange {
+            start: Some(i32::MAX),
+            end: Some(i32::MIN),
+        }],
+        extension_range: vec![ExtensionRange {
+            start: Some(5),
+            end: Some(i32::MIN),
+            options: None,
+        }],
+        ..DescriptorProto::default()
+    };
+    refused(&encode(FileDescriptorProto {
+        message_type: vec![ranges],
+        ..FileDescriptorProto::default()
+    }));
     let editions = FileDescriptorProto {
         syntax: Some("editions".into()),
         ..FileDescriptorProto::default()
@@ -288,4 +306,7 @@ fn schemas_over_the_limits_are_refused() {
     assert!(refused(&wide).contains("full names"));
     let scopes = format!("package {}; message M {{}}", ["p"; 65].join("."));
     assert!(refused(&scopes).contains("65 parts"));
+    let ranges: Vec<_> = (100_000..110_000).map(|n| n.to_string()).collect();
+    let ranges = format!("message M {{ reserved {}; }}", ranges.join(","));
+    assert!(refused(&ranges).contains("ranges"));
 }
