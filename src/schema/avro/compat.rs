@@ -74,7 +74,7 @@ struct Check<'a> {
     remembered: usize,
     pairs: u32,
     depth: usize,
-    /// A limit was reached: there is no answer.
+    /// A limit was reached, or the reader is ambiguous: there is no other answer.
     beyond: Option<Incompatibility>,
 }
 
@@ -231,7 +231,7 @@ impl<'a> Check<'a> {
             let mut written = names.filter_map(|name| by_name.get(name.as_str()));
             match (written.next(), written.next()) {
                 (Some(written), None) => self.below(Step::Key("type"), field.of, written.of, location, found),
-                (Some(_), Some(_)) => ambiguous_field(field, location, found),
+                (Some(_), Some(_)) => self.ambiguous(field, location),
                 (None, _) if field.default.is_some() => {}
                 // Java compares the field's type with the writer's record here, which never matches.
                 (None, _) if matches!(self.reader.kind(field.of), Kind::Enum { default: Some(_), .. }) => {
@@ -242,6 +242,17 @@ impl<'a> Check<'a> {
             location.pop();
         }
         location.pop();
+    }
+
+    /// Java throws here, and Confluent's whole answer is the exception.
+    fn ambiguous(&mut self, field: &Field, location: &[Step]) {
+        let description = format!(
+            "The field '{}' at path '{}' in the reader schema matches several fields in the writer schema",
+            field.name,
+            pointer(location)
+        );
+        self.beyond
+            .get_or_insert_with(|| reason("NAME_MISMATCH", description, field.name.clone(), location));
     }
 }
 
@@ -367,18 +378,5 @@ fn missing_default(field: &Field, location: &[Step], found: &mut Vec<Incompatibi
             field.name.clone(),
             location,
         ),
-    );
-}
-
-/// Java throws here, and Confluent reports the exception.
-fn ambiguous_field(field: &Field, location: &[Step], found: &mut Vec<Incompatibility>) {
-    let description = format!(
-        "The field '{}' at path '{}' in the reader schema matches several fields in the writer schema",
-        field.name,
-        pointer(location)
-    );
-    add(
-        found,
-        reason("NAME_MISMATCH", description, field.name.clone(), location),
     );
 }

@@ -182,13 +182,22 @@ impl Parser {
         Ok(id)
     }
 
+    /// A type that is known or being defined, in the namespace around or else as written; then one that is waited for.
     fn lookup(&self, name: &str, space: Option<&str>) -> Option<TypeId> {
         let full = names::full_name(name, space);
-        self.defined
-            .get(&full)
-            .or_else(|| self.defined.get(name))
-            .copied()
+        self.known(&full)
+            .or_else(|| self.known(name))
             .or_else(|| self.pending.get(&full).map(|pending| pending.id))
+    }
+
+    fn known(&self, full: &str) -> Option<TypeId> {
+        let open = || {
+            self.pending
+                .get(full)
+                .filter(|pending| pending.open)
+                .map(|pending| pending.id)
+        };
+        self.defined.get(full).copied().or_else(open)
     }
 
     /// Reserves the name's slot, so that the definition's own parts can point at it.

@@ -346,3 +346,16 @@ fn nesting_and_size_are_bounded() {
         Err(SchemaError::OverLimit(_))
     ));
 }
+
+#[test]
+fn a_type_of_the_null_namespace_is_found_from_within_another_while_it_is_being_defined() {
+    let text = r#"{"type":"record","name":"T","fields":[{"name":"a","type":
+        {"type":"record","name":"n.R","fields":[{"name":"t","type":["null","T"]}]}}]}"#;
+    assert_eq!(
+        canonical(text),
+        concat!(
+            r#"{"type":"record","name":"T","fields":[{"name":"a","type":"#,
+            r#"{"type":"record","name":"R","namespace":"n","fields":[{"name":"t","type":["null","T"]}]}}]}"#
+        )
+    );
+}
