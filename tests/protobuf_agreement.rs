@@ -117,7 +117,7 @@ fn random_schema(choices: &mut Choices, dialect: Dialect) -> String {
                     writeln!(text, "required {type_name} {name} = {number};").unwrap();
                 }
                 _ if proto3 && choices.chance(70) => {
-                    writeln!(text, "{type_name} {name} = {number};").unwrap()
+                    writeln!(text, "{type_name} {name} = {number};").unwrap();
                 }
                 _ => writeln!(text, "optional {type_name} {name} = {number};").unwrap(),
             }
