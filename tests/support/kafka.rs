@@ -71,6 +71,28 @@ impl Kafka {
         kafka
     }
 
+    /// Ends a node at once, as a crash would.
+    pub fn kill(&mut self, id: i32) {
+        self.processes[id as usize - 1].stop();
+    }
+
+    /// Starts a node again on its data, and waits until the first node knows it.
+    pub fn restart(&mut self, id: i32) {
+        let home = self.folder.path().join(format!("node-{id}"));
+        let file = home.join("server.properties");
+        let at = id as usize - 1;
+        self.processes[at] = Leashed::start(
+            "KILL",
+            java(&["kafka.Kafka", file.to_str().unwrap()]),
+            &home,
+            &home.join("log"),
+        );
+        let (bootstrap, wanted) = (self.bootstrap(), self.nodes.len());
+        self.processes[at].wait_until("Kafka", Duration::from_secs(90), || {
+            brokers_known(&bootstrap) == Some(wanted)
+        });
+    }
+
     pub fn bootstrap(&self) -> String {
         self.addresses(|node| node.plaintext)
     }

@@ -7,6 +7,7 @@
 )]
 
 pub mod clients;
+pub mod conversation;
 pub mod gateway;
 pub mod http;
 pub mod kafka;

@@ -1,7 +1,9 @@
 //! Where things are: what `tests/run` fetched, and free ports.
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
@@ -22,9 +24,22 @@ pub fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A folder under `target/tmp`, gone when it is dropped.
+/// A folder under `target/tmp`, gone when it is dropped; what a `static` holds is never dropped, and goes when the next
+/// test process starts.
 pub fn scratch() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    static HOUSEKEEPING: Once = Once::new();
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    HOUSEKEEPING.call_once(|| {
+        for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            if name.parse::<u32>().is_ok() && !Path::new("/proc").join(&name).exists() {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    });
+    let own = all.join(std::process::id().to_string());
+    fs::create_dir_all(&own).unwrap();
+    tempfile::tempdir_in(own).unwrap()
 }
 
 pub fn free_port(host: &str) -> u16 {

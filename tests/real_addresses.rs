@@ -1,0 +1,208 @@
+//! No response to any client holds a broker's own address; clients find every broker through the gateway, also when
+//! one goes away.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use support::clients::{Client, How, administer, java, kcat_consume, kcat_produce};
+use support::gateway::{Portcullis, Setup};
+use support::kafka::Kafka;
+use support::payloads::Language;
+use support::process::run;
+use support::records::{Outcome, Record};
+use support::relay::Relay;
+
+/// Where the gateway tells clients to go: the relay listens there.
+const RELAYED: &str = "127.0.0.2";
+
+/// One test, since all of it looks at the same cluster: three brokers are dear on a small machine.
+#[test]
+fn brokers_are_reached_through_the_gateway_only() {
+    let mut kafka = Kafka::start(3);
+    let mut setup = Setup::new(&kafka.bootstrap());
+    setup.advertised_host = RELAYED.to_owned();
+    let gateway = setup.start();
+    let ports = gateway.bootstrap_port..gateway.bootstrap_port + 9;
+    let relay = Relay::start(RELAYED, "127.0.0.1", ports);
+    administer(
+        &kafka.bootstrap(),
+        &["create:spread:6:3", "create:checked:6:3", "create:copy:6:3"],
+        &[],
+    );
+
+    every_client_talks(&gateway);
+    the_cluster_is_seen_behind_one_host(&gateway);
+    nothing_leaked(&kafka, &relay);
+
+    kafka.kill(3);
+    produces_to_every_partition(&gateway, "with two brokers");
+    kafka.restart(3);
+    produces_to_every_partition(&gateway, "with three again");
+    nothing_leaked(&kafka, &relay);
+}
+
+/// Everything that clients do: produce (valid, refused, in a transaction), consume (alone, in each kind of group),
+/// administer.
+fn every_client_talks(gateway: &Portcullis) {
+    let bootstrap = &gateway.bootstrap;
+    let schema = gateway.register("checked-value", "AVRO", Language::Avro.schema());
+    let mut records: Vec<Record> = (0..6)
+        .map(|partition| Record::new("spread", partition, b"anything"))
+        .collect();
+    records.extend(
+        (0..6).map(|partition| Record::new("checked", partition, &Language::Avro.good(schema, partition))),
+    );
+    for client in [Client::Java, Client::Python] {
+        let outcomes = client.produce(bootstrap, &records, How::Together, &[]);
+        assert!(
+            outcomes.iter().all(Outcome::is_acknowledged),
+            "{client:?}: {outcomes:#?}\n{}",
+            gateway.said()
+        );
+        let id = format!("transactional.id=addresses-{client:?}");
+        let outcomes = client.produce(bootstrap, &records, How::Commit, &[&id]);
+        assert!(
+            outcomes.iter().all(Outcome::is_acknowledged),
+            "{client:?}: {outcomes:#?}"
+        );
+    }
+    let bad: Vec<Record> = (0..6)
+        .map(|partition| Record::new("checked", partition, b"bad"))
+        .collect();
+    let refused = Client::Java.produce(bootstrap, &bad, How::Together, &[]);
+    assert!(
+        refused
+            .iter()
+            .all(|outcome| outcome.message().starts_with("PC-101")),
+        "{refused:#?}"
+    );
+    for settings in [
+        &[][..],
+        &["group.id=classic"],
+        &["group.id=new", "group.protocol=consumer"],
+    ] {
+        assert_eq!(
+            Client::Java
+                .consume(bootstrap, &["spread", "checked"], 48, settings)
+                .len(),
+            48,
+            "{settings:?}"
+        );
+    }
+    assert_eq!(
+        Client::Python
+            .consume(bootstrap, &["spread", "checked"], 48, &[])
+            .len(),
+        48
+    );
+    let shared = [
+        "spread".to_owned(),
+        "24".to_owned(),
+        format!("bootstrap.servers={bootstrap}"),
+    ]
+    .to_vec();
+    assert_eq!(
+        run(&[java("ConsumeShared"), shared].concat()).json_lines().len(),
+        24
+    );
+    let copying = ["spread", "copy", "24"].map(str::to_owned).to_vec();
+    let server = vec![format!("bootstrap.servers={bootstrap}")];
+    let copied = run(&[java("CopyInTransactions"), copying, server].concat());
+    assert_eq!(copied.json_lines()[0]["copied"], 24, "{copied:#?}");
+    assert!(
+        kcat_produce(bootstrap, "spread", &["kcat:was here"], &[])
+            .status
+            .success()
+    );
+    assert!(
+        kcat_consume(bootstrap, "spread", &[])
+            .out
+            .contains("kcat was here")
+    );
+}
+
+fn the_cluster_is_seen_behind_one_host(gateway: &Portcullis) {
+    let lines = administer(
+        &gateway.bootstrap,
+        &["cluster", "topic:spread", "groups", "quorum", "offsets:spread"],
+        &[],
+    );
+    let nodes = lines[0]["nodes"].as_array().unwrap();
+    assert_eq!(
+        nodes
+            .iter()
+            .filter_map(|node| node["id"].as_i64())
+            .collect::<BTreeSet<_>>(),
+        (1..=3).collect()
+    );
+    assert!(nodes.iter().all(|node| node["host"] == RELAYED), "{nodes:#?}");
+    assert_eq!(
+        nodes
+            .iter()
+            .filter_map(|node| node["port"].as_u64())
+            .collect::<BTreeSet<_>>()
+            .len(),
+        3
+    );
+    for leader in lines[1]["leaders"].as_array().unwrap() {
+        assert!(nodes.contains(leader), "{leader} in {nodes:#?}");
+    }
+}
+
+/// Greps every byte that the gateway has sent. Connections that are still open are not in yet: client programs have
+/// ended by now, and a moment lets the relay see it.
+fn nothing_leaked(kafka: &Kafka, relay: &Relay) {
+    std::thread::sleep(Duration::from_millis(500));
+    let seen = relay.seen();
+    assert!(
+        seen.len() > 10_000,
+        "only {} bytes went through the relay",
+        seen.len()
+    );
+    let count = |needle: &[u8]| {
+        seen.windows(needle.len())
+            .filter(|window| *window == needle)
+            .count()
+    };
+    assert!(
+        count(RELAYED.as_bytes()) > 10,
+        "the gateway's own address is there, so addresses would be found"
+    );
+    assert_eq!(count(b"127.77.83."), 0, "a broker's host");
+    for node in &kafka.nodes {
+        // Ports are INT32 in every response that has them.
+        for port in [node.plaintext, node.sasl, node.tls] {
+            assert_eq!(
+                count(&u32::from(port).to_be_bytes()),
+                0,
+                "port {port} of broker {}",
+                node.id
+            );
+        }
+    }
+}
+
+fn produces_to_every_partition(gateway: &Portcullis, when: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let records: Vec<Record> = (0..6)
+        .map(|partition| Record::new("spread", partition, when.as_bytes()))
+        .collect();
+    loop {
+        let outcomes = Client::Java.produce(&gateway.bootstrap, &records, How::Together, &[]);
+        if outcomes.iter().all(Outcome::is_acknowledged) {
+            break;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{when}: {outcomes:#?}\n{}",
+            gateway.said()
+        );
+    }
+}
