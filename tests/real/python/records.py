@@ -45,7 +45,8 @@ def outcome(index, error, message):
         "index": index,
         "topic": message.topic(),
         "partition": message.partition(),
-        "offset": message.offset(),
+        # Unknown without an acknowledgement.
+        "offset": -1 if message.offset() is None else message.offset(),
         "timestamp": message.timestamp()[1],
     }
 
