@@ -14,7 +14,6 @@ use std::sync::LazyLock;
 use support::clients::{create_topics, python};
 use support::gateway::{Portcullis, Setup};
 use support::kafka::Kafka;
-use support::places::project;
 use support::process::run;
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
@@ -61,10 +60,6 @@ fn serializes(language: &str, registration: &str) {
         topic.clone(),
         language.to_owned(),
         registration.to_owned(),
-        project("tests/real/python/order.proto")
-            .to_str()
-            .unwrap()
-            .to_owned(),
     ]);
     let ran = run(&command);
     assert!(ran.status.success(), "{ran:#?}\n{}", GATEWAY.said());

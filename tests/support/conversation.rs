@@ -1,6 +1,6 @@
 //! A conversation in single frames, for what no client library would ever say.
 
-use portcullis::wire::produce_response::{PartitionResponse, ProduceResponse};
+use portcullis::wire::produce_response::{PartitionResponse, ProduceResponse, TopicName};
 use portcullis::wire::writer::Writer;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -55,7 +55,8 @@ impl Conversation {
         }
     }
 
-    /// Sends one Produce request and returns its answer's partitions, or `None` when the connection was closed.
+    /// Sends one Produce request and returns its answer's partitions in the request's order (the answer's is free),
+    /// or `None` when the connection was closed. A topic comes once only.
     pub fn produce(&mut self, partitions: &[(&str, i32, &[u8])]) -> Option<Vec<PartitionResponse>> {
         self.say(&produce_frame(
             PRODUCE_VERSION_WITH_RECORD_ERRORS,
@@ -66,13 +67,14 @@ impl Conversation {
         let answer = self.hear()?;
         assert_eq!(answer[..4], [0, 0, 0, 11], "the correlation id");
         let response = ProduceResponse::read(&answer[4..], PRODUCE_VERSION_WITH_RECORD_ERRORS).unwrap();
-        Some(
-            response
-                .topics
-                .into_iter()
-                .flat_map(|(_, partitions)| partitions)
-                .collect(),
-        )
+        let of = |topic: &str| {
+            let name = TopicName::Name(topic.to_owned());
+            let found = response.topics.iter().find(|(found, _)| *found == name);
+            let (_, answers) = found.expect("every topic is answered");
+            assert_eq!(answers.len(), 1);
+            answers[0].clone()
+        };
+        Some(partitions.iter().map(|(topic, ..)| of(topic)).collect())
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> bool {

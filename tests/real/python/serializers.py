@@ -6,6 +6,7 @@ and forbids the serializer to, so that it only looks it up. Then it sends three 
 byte, an unknown schema id, and the good framing with a payload that is cut short; one line each.
 """
 
+import base64
 import json
 import sys
 
@@ -81,10 +82,9 @@ else:
     import order_pb2
 
     if not auto:
-        with open(sys.argv[6], encoding="utf-8") as proto:
-            client.register_schema(f"{topic}-value", Schema(proto.read(), "PROTOBUF"))
-        # The serializer would look up its own rendering (a base64 descriptor); the text above is the subject's.
-        settings["use.latest.version"] = True
+        # As the serializer itself would: a base64 FileDescriptorProto.
+        text = base64.b64encode(order_pb2.DESCRIPTOR.serialized_pb).decode()
+        client.register_schema(f"{topic}-value", Schema(text, "PROTOBUF"))
     serialize_message = ProtobufSerializer(order_pb2.Order, client, conf=settings)
     deserialize_message = ProtobufDeserializer(order_pb2.Order)
 
