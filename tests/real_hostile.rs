@@ -26,6 +26,11 @@ use support::payloads::Language;
 const CHECKED: &str = "hostile-checked";
 const NEIGHBOUR: &str = "hostile-neighbour";
 
+/// Kafka's answer to what it did not foresee: an exception that nobody caught (UNKNOWN_SERVER_ERROR, not retriable). The
+/// gateway has names for these, not retriable either: INVALID_RECORD with PC-302, UNSUPPORTED_COMPRESSION_TYPE.
+const UNFORESEEN: i16 = -1;
+const NAMED: [i16; 2] = [87, 76];
+
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
 static GATEWAY: LazyLock<Portcullis> = LazyLock::new(|| {
     let gateway = Setup::new(&KAFKA.bootstrap()).start();
@@ -194,42 +199,29 @@ fn an_unknown_version_of_api_versions_is_answered_in_version_zero() {
 fn damaged_batches_are_answered_as_kafka_answers_them_and_spare_their_neighbours() {
     let bystander = Bystander::start();
     let neighbour = batch(&[b"fine"], Compression::None);
-    let mut directly = Conversation::with(&KAFKA.bootstrap());
-    let mut through = Conversation::with(&broker_port());
+    let mut differences = Vec::new();
     for (what, damaged) in damaged_batches() {
         let request = [(NEIGHBOUR, 0, &neighbour[..]), (CHECKED, 0, &damaged[..])];
-        let wanted = directly.produce(&request);
-        let found = through.produce(&request);
-        match (&wanted, &found) {
-            (Some(wanted), Some(found)) => {
-                let code = |answer: &[portcullis::wire::produce_response::PartitionResponse]| {
-                    answer
-                        .iter()
-                        .map(|partition| partition.error_code.0)
-                        .collect::<Vec<_>>()
-                };
-                // A broker that refuses a whole request for one batch (`ProduceRequest.validateRecords`) refuses the
-                // neighbour with it; the gateway need not.
-                let (wanted, found) = (code(wanted), code(found));
-                assert_eq!(
-                    found.last(),
-                    wanted.last(),
-                    "{what}: Kafka answers {wanted:?}, the gateway {found:?}"
-                );
-                assert_eq!(found.first(), Some(&0), "{what}: the neighbour");
+        let codes = |address: &str| {
+            let answer = Conversation::with(address).produce(&request)?;
+            Some([answer[0].error_code.0, answer[1].error_code.0])
+        };
+        let (wanted, found) = (codes(&KAFKA.bootstrap()), codes(&broker_port()));
+        // A broker closes the connection, or fails the neighbour too, where it refuses the request as a whole
+        // (`ProduceRequest.validateRecords`); the gateway need not.
+        let alike = match (wanted, found) {
+            (None, None) => true,
+            (None, Some([_, code])) => code != 0,
+            (Some(_), None) => false,
+            (Some([_, wanted]), Some([neighbour, found])) => {
+                neighbour == 0 && (wanted == found || (wanted == UNFORESEEN && NAMED.contains(&found)))
             }
-            (None, _) => {
-                // Kafka closes the connection: the gateway may, or may answer with an error.
-                if let Some(found) = &found {
-                    assert_ne!(found.last().unwrap().error_code.0, 0, "{what}: {found:?}");
-                } else {
-                    through = Conversation::with(&broker_port());
-                }
-                directly = Conversation::with(&KAFKA.bootstrap());
-            }
-            (Some(wanted), None) => panic!("{what}: Kafka answers {wanted:?}, the gateway closes"),
+        };
+        if !alike {
+            differences.push(format!("{what}: Kafka answers {wanted:?}, the gateway {found:?}"));
         }
     }
+    assert!(differences.is_empty(), "{differences:#?}");
     bystander.was_served();
 }
 
