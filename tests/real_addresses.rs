@@ -190,7 +190,7 @@ fn nothing_leaked(kafka: &Kafka, relay: &Relay) {
 }
 
 fn produces_to_every_partition(gateway: &Portcullis, when: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let records: Vec<Record> = (0..6)
         .map(|partition| Record::new("spread", partition, when.as_bytes()))
         .collect();

@@ -61,7 +61,7 @@ fn kcat_reads_what_it_wrote() {
 #[test]
 fn a_refusal_by_kafka_itself_is_reported_with_its_record() {
     create_topics(&KAFKA.bootstrap(), &["tiny"], 1);
-    let records = [Record::new("tiny", 0, &[7; 2_000_000])];
+    let records = [Record::new("tiny", 0, &vec![7; 2_000_000])];
     let outcomes = Client::Java.produce(
         &KAFKA.bootstrap(),
         &records,

@@ -127,7 +127,8 @@ fn awkward_records(topic: &str) -> Vec<Record> {
     let noise: Vec<u8> = (0..100_000u32)
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let contents: [(Option<&[u8]>, Option<&[u8]>); 6] = [
+    type Content<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+    let contents: [Content<'_>; 6] = [
         (None, Some(b"value")),
         (Some(b""), Some(b"")),
         (Some(b"key"), None),

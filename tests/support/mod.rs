@@ -5,6 +5,11 @@
     clippy::disallowed_methods,
     reason = "the tests are threads and processes, with no runtime to block"
 )]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "small texts, once"
+)]
 
 pub mod clients;
 pub mod conversation;
