@@ -4,6 +4,7 @@ use super::exit;
 use crate::demo::{House, Ports, TourError};
 use crate::telemetry::logs::{self, LogFormat};
 use clap::Args;
+use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -64,7 +65,7 @@ pub async fn run(options: DemoOptions, log_format: LogFormat) -> ExitCode {
     logs::install(log_format);
     print_addresses(&house);
     signals.end().await;
-    println!("stopping");
+    say(&"stopping\n");
     house.stop().await;
     code
 }
@@ -73,7 +74,7 @@ pub async fn run(options: DemoOptions, log_format: LogFormat) -> ExitCode {
 async fn visit(house: &House, options: &DemoOptions) -> ExitCode {
     match house.tour().await {
         Ok(report) => {
-            print!("{report}");
+            say(&report);
             if report.is_good() || !options.once {
                 ExitCode::SUCCESS
             } else {
@@ -108,7 +109,7 @@ fn print_addresses(house: &House) {
         broker,
         ..
     } = house;
-    print!(
+    say(&format_args!(
         "
 gateway   {gateway}   (bootstrap.servers)
 registry  http://{registry}
@@ -125,7 +126,13 @@ Try:
 Ctrl-C ends it; nothing is kept.
 ",
         broker.address
-    );
+    ));
+}
+
+/// To standard output. Nobody is left to be told when that is gone: `portcullis demo | head`.
+fn say(text: &dyn std::fmt::Display) {
+    let mut out = std::io::stdout().lock();
+    let _ = write!(out, "{text}").and_then(|()| out.flush());
 }
 
 struct Signals {
