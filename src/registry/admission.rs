@@ -8,7 +8,7 @@ use crate::schema::{CompatibilityLevel, Schema, SchemaType, Version};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Schemas parsed or compared at the same time.
@@ -100,7 +100,7 @@ impl Admission {
         let answer = if level == CompatibilityLevel::None || previous.is_empty() {
             Compatibility::Compatible
         } else {
-            self.run(move || Ok(check(&state, &admitted, &previous, level)))
+            self.run(move || check(&state, &admitted, &previous, level))
                 .await?
         };
         let result = match answer {
@@ -151,12 +151,12 @@ impl Admission {
                 Err(RegistryError::INTERNAL)
             })
         });
-        timed.await.unwrap_or_else(|_| {
-            Err(RegistryError::Timeout(
-                "Parsing or comparing the schema took too long".to_owned(),
-            ))
-        })
+        timed.await.unwrap_or_else(|_| Err(too_long()))
     }
+}
+
+fn too_long() -> RegistryError {
+    RegistryError::Timeout("Parsing or comparing the schema took too long".to_owned())
 }
 
 fn parse(state: &State, request: &SchemaRequest) -> Result<Admitted, RegistryError> {
@@ -226,12 +226,12 @@ fn check(
     admitted: &Admitted,
     previous: &[(Version, Arc<SchemaContent>)],
     level: CompatibilityLevel,
-) -> Compatibility {
+) -> Result<Compatibility, RegistryError> {
     use CompatibilityLevel::{
         Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive, None,
     };
     let (backward, forward, transitive) = match level {
-        None => return Compatibility::Compatible,
+        None => return Ok(Compatibility::Compatible),
         Backward => (true, false, false),
         BackwardTransitive => (true, false, true),
         Forward => (false, true, false),
@@ -241,7 +241,12 @@ fn check(
     };
     let count = if transitive { previous.len() } else { 1 };
     let mut enforced = true;
+    let started = Instant::now();
     for (version, content) in previous.iter().rev().take(count) {
+        if started.elapsed() > TIME_MAX {
+            // Its client has gone; the thread is free for others.
+            return Err(too_long());
+        }
         let mut reasons = Vec::new();
         match resolve(state, content).and_then(|dependencies| {
             Schema::parse(content.schema_type, &content.text, &dependencies)
@@ -274,14 +279,14 @@ fn check(
                 "{{validateFields: 'false', compatibility: '{}'}}",
                 level_name(level)
             ));
-            return Compatibility::Incompatible(reasons);
+            return Ok(Compatibility::Incompatible(reasons));
         }
     }
-    if enforced {
+    Ok(if enforced {
         Compatibility::Compatible
     } else {
         Compatibility::NotEnforced
-    }
+    })
 }
 
 fn quote(text: &str) -> String {

@@ -7,7 +7,7 @@
 //! ```
 //! An append is one redb transaction with an fsync: all of its records are in the file, or none.
 
-use super::state::{Record, RecordError, State, Touched};
+use super::state::{Encoded, Record, RecordError, State, Touched};
 use crate::schema::CompatibilityLevel;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,9 @@ pub enum StoreError {
 
 /// The open log. Every call blocks.
 pub struct Store {
-    database: Database,
+    path: PathBuf,
+    /// `None` after a write that failed: the library then wants the file opened anew.
+    database: Option<Database>,
     next_sequence: u64,
     cluster_id: String,
 }
@@ -93,14 +95,13 @@ impl Store {
         }
         drop(log);
         drop(transaction);
-        Ok((
-            Self {
-                database,
-                next_sequence,
-                cluster_id,
-            },
-            state,
-        ))
+        let store = Self {
+            path,
+            database: Some(database),
+            next_sequence,
+            cluster_id,
+        };
+        Ok((store, state))
     }
 
     #[must_use]
@@ -114,24 +115,36 @@ impl Store {
     /// [`StoreError::Write`] when nothing was written.
     pub fn append(&mut self, records: &[Record], timestamp_ms: i64) -> Result<(), StoreError> {
         let encoded: Vec<_> = records.iter().map(Record::encode).collect::<Result<_, _>>()?;
-        let write_error = |error: redb::Error| StoreError::Write(Box::new(error));
-        let transaction = self
-            .database
-            .begin_write()
-            .map_err(|error| write_error(error.into()))?;
+        let written = match self.database.take() {
+            Some(database) => self.write(database, &encoded, timestamp_ms),
+            None => Database::open(&self.path)
+                .map_err(redb::Error::from)
+                .and_then(|database| self.write(database, &encoded, timestamp_ms)),
+        };
+        written.map_err(|error| StoreError::Write(Box::new(error)))
+    }
+
+    /// Keeps the database only when all went well.
+    fn write(
+        &mut self,
+        database: Database,
+        records: &[Encoded],
+        timestamp_ms: i64,
+    ) -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
         let mut next_sequence = self.next_sequence;
         {
-            let mut log = transaction
-                .open_table(LOG)
-                .map_err(|error| write_error(error.into()))?;
-            for (key, value) in &encoded {
-                log.insert(next_sequence, (timestamp_ms, key.as_slice(), value.as_deref()))
-                    .map_err(|error| write_error(error.into()))?;
+            let mut log = transaction.open_table(LOG)?;
+            // A commit that failed may have reached the disk all the same. Its clients were told that it has not.
+            log.retain_in(next_sequence.., |_, _| false)?;
+            for (key, value) in records {
+                log.insert(next_sequence, (timestamp_ms, key.as_slice(), value.as_deref()))?;
                 next_sequence += 1;
             }
         }
-        transaction.commit().map_err(|error| write_error(error.into()))?;
+        transaction.commit()?;
         self.next_sequence = next_sequence;
+        self.database = Some(database);
         Ok(())
     }
 }
@@ -156,4 +169,54 @@ fn prepare(database: &Database) -> Result<(String, String), redb::Error> {
     }
     transaction.commit()?;
     Ok((FORMAT.to_owned(), cluster_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::state::Mode;
+
+    fn mode(subject: &str) -> Record {
+        Record::Mode {
+            subject: Some(subject.into()),
+            value: Some(Mode::ReadOnly),
+        }
+    }
+
+    fn subjects(folder: &Path) -> Vec<String> {
+        let (_, state) = Store::open(folder, CompatibilityLevel::None).unwrap();
+        state.subjects().map(|(name, _)| name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_commit_that_was_reported_as_failed_is_not_in_the_log_that_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), CompatibilityLevel::None).unwrap();
+        store.append(&[mode("kept")], 1).unwrap();
+        let next_sequence = store.next_sequence;
+        store.append(&[mode("refused"), mode("refused too")], 2).unwrap();
+        // As after an fsync that failed: the file has them, the clients were told that it has not.
+        store.next_sequence = next_sequence;
+        store.database = None;
+        store.append(&[mode("later")], 3).unwrap();
+        drop(store);
+        assert_eq!(subjects(folder.path()), ["kept", "later"]);
+    }
+
+    #[test]
+    fn a_store_whose_file_is_gone_refuses_to_write_and_makes_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), CompatibilityLevel::None).unwrap();
+        store.append(&[mode("kept")], 1).unwrap();
+        store.database = None;
+        let file = folder.path().join(FILE_NAME);
+        let aside = folder.path().join("aside");
+        std::fs::rename(&file, &aside).unwrap();
+        assert!(store.append(&[mode("lost")], 2).is_err());
+        assert!(!file.exists());
+        std::fs::rename(&aside, &file).unwrap();
+        store.append(&[mode("back")], 3).unwrap();
+        drop(store);
+        assert_eq!(subjects(folder.path()), ["back", "kept"]);
+    }
 }

@@ -18,6 +18,6 @@ pub use content::{Digest, Metadata, Reference, SchemaContent};
 pub use decide::{Command, Decision, Outcome, Register, Revision, decide};
 pub use fold::{IdState, State, SubjectState, Touched, VersionState};
 pub use names::{Mode, level_from_name, level_name, schema_type_from_name, subject_name};
-pub use record::{ConfigValue, Record, RecordError, SchemaValue};
+pub use record::{ConfigValue, Encoded, Record, RecordError, SchemaValue};
 pub use references::resolve;
 pub use view::{DeletedFilter, VersionId};
