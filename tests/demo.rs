@@ -96,6 +96,10 @@ fn once_ends_with_the_counts_and_status_0() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no runtime here whose thread could be blocked"
+)]
 fn without_once_it_serves_until_it_is_told_to_stop() {
     let base = free_base();
     let mut child = Stopped(
