@@ -113,11 +113,12 @@ fn a_brokers_api_versions_are_clipped_to_what_we_know_and_no_further() {
             clipped.len() * 10 > (frame.len() - 8) * 9,
             "{name}: hardly anything is left"
         );
-        // Produce's versions survive whole: key 0, 0 to 13 (the broker says 0 for librdkafka's sake).
-        let produce = [0, 0, 0, 3, 0, 13];
-        let offered = [0, 0, 0, 0, 0, 13];
-        let has = |entry: [u8; 6]| clipped.windows(6).any(|window| window == entry);
-        assert!(has(produce) || has(offered), "{name}");
+        // Kafka 4 says Produce 0 to 13 though it reads 3 to 13: librdkafka before 2.8 looks for version 0 before it
+        // compresses (KAFKA-18659).
+        assert!(
+            clipped.windows(6).any(|entry| entry == [0, 0, 0, 0, 0, 13]),
+            "{name}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
+#![allow(clippy::disallowed_methods, reason = "a thread, with no runtime to block")]
 
 mod support;
 

@@ -18,6 +18,9 @@ use support::records::{Consumed, Outcome, Record};
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
+/// Key and value.
+type Content<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
 static GATEWAY: LazyLock<Portcullis> = LazyLock::new(|| Setup::new(&KAFKA.bootstrap()).start());
 
@@ -127,7 +130,7 @@ fn awkward_records(topic: &str) -> Vec<Record> {
     let noise: Vec<u8> = (0..100_000u32)
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    type Content<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
     let contents: [Content<'_>; 6] = [
         (None, Some(b"value")),
         (Some(b""), Some(b"")),
