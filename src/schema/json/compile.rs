@@ -272,6 +272,9 @@ impl<'a> Compiler<'a> {
         if !program.dynamic {
             shorten_references(&mut program);
         }
+        for subschema in &mut program.subschemas {
+            subschema.plain = subschema.applied.is_none() && has_no_rules(subschema);
+        }
         for (index, (text, place)) in self.patterns.iter().enumerate() {
             let pattern = Pattern::compile(text, index).map_err(|why| {
                 CompileError::Unsupported(SchemaError::Invalid(format!(
@@ -286,16 +289,20 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// A subschema that holds one reference and nothing else stands for its target.
-fn stands_for(subschema: &Subschema) -> Option<SubschemaId> {
-    let applied = subschema.applied.as_ref()?;
-    let plain = subschema.types == kind::ANY
-        && !subschema.never
+fn has_no_rules(subschema: &Subschema) -> bool {
+    !subschema.never
         && subschema.values.is_empty()
         && subschema.number.is_none()
         && subschema.string.is_none()
         && subschema.array.is_none()
         && subschema.object.is_none()
+}
+
+/// A subschema that holds one reference and nothing else stands for its target.
+fn stands_for(subschema: &Subschema) -> Option<SubschemaId> {
+    let applied = subschema.applied.as_ref()?;
+    let plain = subschema.types == kind::ANY
+        && has_no_rules(subschema)
         && applied.dynamic.is_empty()
         && applied.any.is_none()
         && applied.one.is_none()

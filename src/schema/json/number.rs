@@ -260,3 +260,27 @@ pub fn short_integer(text: &[u8]) -> Option<i64> {
     }
     Some(if negative { -value } else { value })
 }
+
+/// How a number without an exponent, of at most 18 digits before the point, stands to an integer.
+#[inline]
+pub fn order_short(text: &[u8], limit: i64) -> Option<Ordering> {
+    let Some(point) = text.iter().position(|byte| *byte == b'.') else {
+        return short_integer(text).map(|value| value.cmp(&limit));
+    };
+    let (whole, fraction) = text.split_at(point);
+    let whole = short_integer(whole)?;
+    let mut behind = false;
+    for byte in fraction.iter().skip(1) {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        behind |= *byte != b'0';
+    }
+    // What is behind the point moves the number away from zero by less than one.
+    Some(match whole.cmp(&limit) {
+        Ordering::Equal if !behind => Ordering::Equal,
+        Ordering::Equal if text.first() == Some(&b'-') => Ordering::Less,
+        Ordering::Equal => Ordering::Greater,
+        unequal => unequal,
+    })
+}

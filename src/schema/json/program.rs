@@ -1,7 +1,7 @@
 //! A compiled schema: flat lists, subschemas by index, each keyword in the form in which it is checked.
 
 use super::document::Json;
-use super::number::{Decimal, Divisor, short_integer};
+use super::number::{Decimal, Divisor, order_short, short_integer};
 use super::pattern::Pattern;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -31,6 +31,8 @@ pub struct Subschema {
     pub whole: bool,
     /// The schema `false`.
     pub never: bool,
+    /// Nothing but `types` is to be checked.
+    pub plain: bool,
     pub resource: u32,
     pub values: Vec<Values>,
     pub number: Option<Box<NumberRules>>,
@@ -122,9 +124,9 @@ impl Limit {
     #[inline]
     pub fn order(&self, text: &[u8]) -> Ordering {
         if let Some(limit) = self.short
-            && let Some(value) = short_integer(text)
+            && let Some(order) = order_short(text, limit)
         {
-            return value.cmp(&limit);
+            return order;
         }
         Decimal::parse(text).compare(&Decimal::parse(self.text.as_bytes()))
     }
@@ -281,7 +283,7 @@ impl PropertyTable {
     #[inline]
     pub fn find(&self, name: &[u8], guess: usize) -> Option<usize> {
         if let Some(property) = self.list.get(guess)
-            && property.name.as_bytes() == name
+            && same(property.name.as_bytes(), name)
         {
             return Some(guess);
         }
@@ -302,13 +304,29 @@ impl PropertyTable {
             if self
                 .list
                 .get(index)
-                .is_some_and(|property| property.name.as_bytes() == name)
+                .is_some_and(|property| same(property.name.as_bytes(), name))
             {
                 return Some(index);
             }
             at = (at + 1) & mask;
         }
     }
+}
+
+/// Equality of short names without a call: words from both ends, which overlap.
+#[inline]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len()
+        && match left.len() {
+            0..4 => left.iter().zip(right).all(|(one, other)| one == other),
+            4..=8 => {
+                left.first_chunk::<4>() == right.first_chunk() && left.last_chunk::<4>() == right.last_chunk()
+            }
+            9..=16 => {
+                left.first_chunk::<8>() == right.first_chunk() && left.last_chunk::<8>() == right.last_chunk()
+            }
+            _ => left == right,
+        }
 }
 
 #[inline]

@@ -26,6 +26,8 @@ thread_local! {
 
 /// A tape longer than this (1.3 MB) is not kept for the next payload.
 const KEPT_NODES: usize = 1 << 16;
+/// Nor is any other buffer beyond this.
+const KEPT_BYTES: usize = 1 << 20;
 
 impl JsonValidator {
     pub(super) fn new(program: Arc<Program>) -> Self {
@@ -40,7 +42,7 @@ impl JsonValidator {
     pub fn validate(&self, payload: &[u8]) -> Result<(), Mismatch> {
         let mut reused = REUSED.take().unwrap_or_default();
         let result = self.validate_with(payload, &mut reused);
-        if reused.tape.nodes.capacity() <= KEPT_NODES {
+        if reused.tape.nodes.capacity() <= KEPT_NODES && reused.scratch.size() <= KEPT_BYTES {
             REUSED.set(Some(reused));
         }
         result

@@ -25,6 +25,16 @@ pub struct Scratch {
     pub(super) hashes: Vec<(u64, u32)>,
 }
 
+impl Scratch {
+    /// Bytes of the longest buffer.
+    pub fn size(&self) -> usize {
+        self.text
+            .capacity()
+            .max(self.marks.capacity())
+            .max(self.hashes.capacity() * 16)
+    }
+}
+
 pub struct Walk<'a> {
     pub(super) program: &'a Program,
     pub(super) bytes: &'a [u8],
@@ -123,6 +133,9 @@ impl<'a> Walk<'a> {
         }
         if node.kind & subschema.types == 0 {
             return self.fail::<EXPLAIN>(at, || expected_types(subschema));
+        }
+        if subschema.plain && (node.kind != kind::FRACTION || !subschema.whole) {
+            return true;
         }
         let scoped = match self.enter(subschema) {
             Some(scoped) => scoped,
