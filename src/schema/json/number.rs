@@ -107,7 +107,7 @@ impl<'a> Decimal<'a> {
     }
 
     /// A whole number that is not negative; what is more than 2^32 - 1 becomes that.
-    pub fn to_u32(&self) -> u32 {
+    pub fn to_u32(self) -> u32 {
         let digits = self.small.unwrap_or(u64::MAX);
         let power = u32::try_from(self.exponent)
             .ok()
@@ -201,7 +201,7 @@ impl Divisor {
         let digits = decimal
             .digits()
             .fold(0u128, |value, digit| (value * 10 + u128::from(digit)) % modulus);
-        digits * power_of_ten(shift, modulus) % modulus == 0
+        (digits * power_of_ten(shift, modulus)).is_multiple_of(modulus)
     }
 }
 

@@ -178,7 +178,7 @@ fn what_is_not_json_is_refused_as_such() {
         "\0",
         "\u{a0}1",
         r#"{"a"}"#,
-        r#"{1:1}"#,
+        r"{1:1}",
         "[\"a]",
     ] {
         let error = validator("{}").validate(payload.as_bytes()).unwrap_err();
@@ -478,7 +478,7 @@ fn a_schema_of_the_wrong_shape_is_refused_with_its_place() {
             "`multipleOf` is not a positive number of at most 19 digits at #",
         ),
         (r#"{"properties":[]}"#, "`properties` is not an object at #"),
-        (r#"[]"#, "expected a schema (an object or a boolean) at #"),
+        (r"[]", "expected a schema (an object or a boolean) at #"),
         (
             r#"{"type":"string""#,
             "the schema is not JSON: expected `,` or the end of the object or array at byte 16",

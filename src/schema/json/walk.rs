@@ -137,9 +137,8 @@ impl<'a> Walk<'a> {
         if subschema.plain && (node.kind != kind::FRACTION || !subschema.whole) {
             return true;
         }
-        let scoped = match self.enter(subschema) {
-            Some(scoped) => scoped,
-            None => return false,
+        let Some(scoped) = self.enter(subschema) else {
+            return false;
         };
         let valid = self.check_keywords::<EXPLAIN>(subschema, node, at);
         self.leave(scoped);
@@ -543,14 +542,14 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        match (
-            node.kind,
-            applied.unevaluated_properties,
-            applied.unevaluated_items,
-        ) {
-            (kind::OBJECT, Some(schema), _) => self.check_unevaluated::<EXPLAIN>(schema, subschema, node, at),
-            (kind::ARRAY, _, Some(schema)) => self.check_unevaluated::<EXPLAIN>(schema, subschema, node, at),
-            _ => true,
+        let unevaluated = match node.kind {
+            kind::OBJECT => applied.unevaluated_properties,
+            kind::ARRAY => applied.unevaluated_items,
+            _ => None,
+        };
+        match unevaluated {
+            Some(schema) => self.check_unevaluated::<EXPLAIN>(schema, subschema, node, at),
+            None => true,
         }
     }
 
