@@ -733,3 +733,29 @@ async fn the_registry_says_who_it_is() {
     let api = api.restart(folder.path()).await;
     assert_eq!(api.get("/v1/metadata/id").await.1, id);
 }
+
+/// Python's Protobuf serializer and deserializer ask for schemas in this form.
+#[tokio::test]
+async fn a_protobuf_schema_is_given_serialized_and_taken_back_as_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = open(folder.path()).await;
+    let text = "syntax = \"proto3\";\npackage shop;\nmessage Order {\n  string id = 1;\n}\n";
+    let body = json!({ "schemaType": "PROTOBUF", "schema": text });
+    let (status, answer) = api.post("/subjects/p/versions", body.clone()).await;
+    assert_eq!(status, 200, "{answer}");
+    let (_, plain) = api.get("/subjects/p/versions/latest").await;
+    for path in [
+        "/subjects/p/versions/latest?format=serialized",
+        "/schemas/ids/1?format=serialized",
+    ] {
+        let (status, answer) = api.get(path).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_ne!(answer["schema"], plain["schema"], "{path}");
+        // The form is one that the registry itself reads: the same schema comes out.
+        let body = json!({ "schemaType": "PROTOBUF", "schema": answer["schema"] });
+        let (status, found) = api.post("/subjects/p", body).await;
+        assert_eq!((status, &found["id"]), (200, &json!(1)), "{path}: {found}");
+    }
+    let (_, unknown) = api.get("/schemas/ids/1?format=nonsense").await;
+    assert_eq!(unknown["schema"], plain["schema"]);
+}

@@ -86,6 +86,25 @@ impl Admission {
         self.run(move || parse(&state, &request).map(Arc::new)).await
     }
 
+    /// The text of a registered schema in another form, where its language has one.
+    ///
+    /// # Errors
+    /// When it takes too long or no longer parses.
+    pub async fn formatted(
+        &self,
+        state: Arc<State>,
+        content: Arc<SchemaContent>,
+        format: String,
+    ) -> Result<Option<String>, RegistryError> {
+        self.run(move || {
+            let references = resolve(&state, &content).map_err(RegistryError::InvalidSchema)?;
+            let schema = Schema::parse(content.schema_type, &content.text, &references)
+                .map_err(|error| RegistryError::InvalidSchema(error.to_string()))?;
+            Ok(schema.formatted(&format))
+        })
+        .await
+    }
+
     /// Compares `admitted` with `previous` (oldest first) at `level`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::errors::RegistryError;
 use super::source::Source;
 use super::state::{Command, Mode, Outcome, Register, SchemaContent, State, SubjectState, level_name};
 use super::writer::WriterHandle;
-use crate::schema::{SchemaId, Version};
+use crate::schema::{SchemaId, SchemaType, Version};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -110,6 +110,23 @@ impl Core {
         Err(RegistryError::Timeout(
             "Register operation timed out: the subject keeps changing".to_owned(),
         ))
+    }
+
+    /// What `format=` asks for instead of the registered text; `None` where that text stands. Only Protobuf has another
+    /// form, so nothing else is parsed again.
+    pub async fn formatted(
+        &self,
+        content: &Arc<SchemaContent>,
+        format: Option<&str>,
+    ) -> Result<Option<String>, RegistryError> {
+        match format {
+            Some(format) if content.schema_type == SchemaType::Protobuf && !format.is_empty() => {
+                self.admission
+                    .formatted(self.state(), content.clone(), format.to_owned())
+                    .await
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn check(

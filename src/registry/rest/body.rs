@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -168,7 +169,7 @@ pub struct SchemaJson<'a> {
     pub references: &'a [Reference],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a Metadata>,
-    pub schema: &'a str,
+    pub schema: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_id: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +189,7 @@ impl<'a> SchemaJson<'a> {
             schema_type: state.content.schema_type.as_str(),
             references: &state.content.references,
             metadata: state.content.metadata.as_ref(),
-            schema: &state.content.text,
+            schema: Cow::Borrowed(&state.content.text),
             max_id: None,
             ts: Some(state.timestamp_ms),
             deleted: Some(state.deleted),

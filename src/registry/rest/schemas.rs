@@ -4,10 +4,11 @@ use super::App;
 use super::body::{Answer, Query, SchemaJson, json, text};
 use super::subjects::prefix_of;
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{self, DeletedFilter, Digest, IdState};
+use crate::registry::state::{self, DeletedFilter, Digest, IdState, SchemaContent};
 use crate::schema::{SchemaId, Version};
 use axum::extract::{Path, State};
 use serde_json::json as value;
+use std::sync::Arc;
 
 /// Confluent's `schema.search.max.limit`.
 const LISTED_MAX: usize = 1_000;
@@ -68,7 +69,7 @@ fn schema_string<'a>(
     state: &'a state::State,
     id: SchemaId,
     subject: Option<&str>,
-) -> Result<SchemaJson<'a>, RegistryError> {
+) -> Result<(SchemaJson<'a>, &'a Arc<SchemaContent>), RegistryError> {
     let subject = subject.map(prefix_of).filter(|subject| !subject.is_empty());
     let found = state.id(id).and_then(|found| any_use(state, found, subject));
     let (name, number, version) = found.ok_or_else(|| RegistryError::SchemaIdNotFound(id.0.to_string()))?;
@@ -76,7 +77,7 @@ fn schema_string<'a>(
         id: None,
         ..SchemaJson::of(name, number, version)
     };
-    Ok(if subject.is_some() {
+    let shown = if subject.is_some() {
         shown
     } else {
         SchemaJson {
@@ -84,12 +85,16 @@ fn schema_string<'a>(
             version: None,
             ..shown
         }
-    })
+    };
+    Ok((shown, &version.content))
 }
 
 pub async fn by_id(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let mut shown = schema_string(&state, id_of(&id)?, query.text("subject"))?;
+    let (mut shown, content) = schema_string(&state, id_of(&id)?, query.text("subject"))?;
+    if let Some(formatted) = core.formatted(content, query.text("format")).await? {
+        shown.schema = formatted.into();
+    }
     if query.flag("fetchMaxId") {
         shown.max_id = Some(state.id_max());
     }
@@ -98,9 +103,9 @@ pub async fn by_id(State(core): State<App>, Path(id): Path<String>, query: Query
 
 pub async fn schema_only(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    Ok(text(
-        schema_string(&state, id_of(&id)?, query.text("subject"))?.schema,
-    ))
+    let (shown, content) = schema_string(&state, id_of(&id)?, query.text("subject"))?;
+    let formatted = core.formatted(content, query.text("format")).await?;
+    Ok(text(formatted.as_deref().unwrap_or(&shown.schema)))
 }
 
 pub async fn subjects(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
@@ -127,7 +132,7 @@ pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>) -> Answe
     let state = core.state();
     let id = Digest::from_guid(&guid).and_then(|digest| state.id_of(digest));
     let id = id.ok_or_else(|| RegistryError::SchemaIdNotFound(guid.clone()))?;
-    json(&schema_string(&state, id, None)?)
+    json(&schema_string(&state, id, None)?.0)
 }
 
 pub async fn ids_of_guid(State(core): State<App>, Path(guid): Path<String>) -> Answer {

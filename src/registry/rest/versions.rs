@@ -68,7 +68,11 @@ pub async fn get(
     let asked = VersionId::parse(&version)?;
     let state = core.state();
     let (number, version) = state.version_or_refusal(subject, asked, query.flag("deleted"))?;
-    json(&SchemaJson::of(subject, number, version))
+    let mut shown = SchemaJson::of(subject, number, version);
+    if let Some(formatted) = core.formatted(&version.content, query.text("format")).await? {
+        shown.schema = formatted.into();
+    }
+    json(&shown)
 }
 
 pub async fn schema_only(
@@ -80,7 +84,8 @@ pub async fn schema_only(
     let asked = VersionId::parse(&version)?;
     let state = core.state();
     let (_, version) = state.version_or_refusal(subject, asked, query.flag("deleted"))?;
-    Ok(text(&version.content.text))
+    let formatted = core.formatted(&version.content, query.text("format")).await?;
+    Ok(text(formatted.as_deref().unwrap_or(&version.content.text)))
 }
 
 pub async fn referenced_by(

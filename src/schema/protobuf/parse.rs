@@ -7,7 +7,9 @@ use super::source::{ROOT_NAME, Source};
 use super::validate::ProtobufValidator;
 use super::{builtin, canonical, options, source};
 use crate::schema::{ReferencedSchema, SchemaError};
-use prost_reflect::prost_types::FileDescriptorProto;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use prost_reflect::prost::Message;
+use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
 use prost_reflect::{DescriptorPool, FileDescriptor};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -69,6 +71,15 @@ impl ProtobufSchema {
         canonical::print(&self.written)
     }
 
+    /// The base64 of the linked file's `FileDescriptorProto`: the form that Python's client reads schemas in
+    /// (`format=serialized`).
+    #[must_use]
+    pub fn serialized(&self) -> String {
+        let mut file = self.file.file_descriptor_proto().clone();
+        forget_derived_json_names(&mut file.message_type, &self.written.message_type);
+        BASE64_STANDARD.encode(file.encode_to_vec())
+    }
+
     /// Compiles the tables that check payloads.
     ///
     /// # Errors
@@ -78,6 +89,16 @@ impl ProtobufSchema {
             &self.file,
             &self.written,
         )?)))
+    }
+}
+
+/// Linking gives every field a `json_name`; only those that were written belong to the schema.
+fn forget_derived_json_names(linked: &mut [DescriptorProto], written: &[DescriptorProto]) {
+    for (linked, written) in linked.iter_mut().zip(written) {
+        for (field, written) in linked.field.iter_mut().zip(&written.field) {
+            field.json_name.clone_from(&written.json_name);
+        }
+        forget_derived_json_names(&mut linked.nested_type, &written.nested_type);
     }
 }
 
