@@ -137,7 +137,7 @@ impl Order {
             " Miller"
         });
         let email = format!("{}@{}.example", numbers.word(4, 12), numbers.word(4, 9));
-        let items = (0..2 + numbers.below(4))
+        let items = (0..3 + numbers.below(4))
             .map(|_| Item {
                 sku: format!("{}-{:05}", numbers.word(2, 5), numbers.below(100_000)),
                 quantity: 1 + numbers.below(120) as i32,
@@ -145,7 +145,7 @@ impl Order {
             })
             .collect();
         let note =
-            (numbers.below(2) == 0).then(|| format!("{} {}", numbers.word(5, 30), numbers.word(5, 40)));
+            (numbers.below(2) == 0).then(|| format!("{} {}", numbers.word(10, 40), numbers.word(10, 50)));
         Self {
             id: format!(
                 "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",

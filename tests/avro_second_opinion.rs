@@ -1,5 +1,5 @@
 //! Promise: what apache-avro encodes is valid, and of any other bytes we say what apache-avro's decoder says, but
-//! for the differences that `docs/validation.md` lists.
+//! for the differences that `docs/validation-avro.md` lists.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -223,7 +223,7 @@ fn agree(schema: &str, payload: &[u8]) {
     }
 }
 
-/// A plain `bytes` takes anything (see `docs/validation.md`), so it is no root here.
+/// A plain `bytes` takes anything (see `docs/validation-avro.md`), so it is no root here.
 fn root(shape: Shape) -> Shape {
     if matches!(shape, Shape::Plain("bytes")) {
         Shape::Record(vec![shape])

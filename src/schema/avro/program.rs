@@ -45,13 +45,8 @@ pub(super) enum Op {
         body: u32,
         levels: u8,
     },
-    /// The items' body follows; go on at `over`.
-    Array {
-        over: u32,
-        levels: u8,
-    },
-    /// The values' body follows; go on at `over`.
-    Map {
+    /// An array or a map. Its items' body follows, a map's with the key; go on at `over`.
+    Blocks {
         over: u32,
         levels: u8,
     },
@@ -161,8 +156,8 @@ impl Compiler<'_> {
             Kind::Fixed { size, .. } => self.skip(*size),
             Kind::Enum { symbols, .. } => self.ops.push(Op::Enum(symbols.len() as u32)),
             Kind::Array(items) if self.is_empty(*items) => self.ops.push(Op::EmptyItems),
-            Kind::Array(items) => self.container(*items, |over, levels| Op::Array { over, levels })?,
-            Kind::Map(values) => self.container(*values, |over, levels| Op::Map { over, levels })?,
+            Kind::Array(items) => self.blocks(*items, false)?,
+            Kind::Map(values) => self.blocks(*values, true)?,
             Kind::Union(branches) => self.union(branches)?,
             Kind::Record { .. } => self.record(id)?,
         }
@@ -207,17 +202,20 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn container(&mut self, of: TypeId, op: fn(u32, u8) -> Op) -> Result<(), SchemaError> {
+    fn blocks(&mut self, of: TypeId, keys: bool) -> Result<(), SchemaError> {
         let levels = self.levels + 1;
         let start = self.here();
-        self.ops.push(op(0, levels));
+        self.ops.push(Op::Blocks { over: 0, levels });
         self.here();
+        if keys {
+            self.ops.push(Op::String);
+        }
         let outer = std::mem::take(&mut self.levels);
         self.emit(of)?;
         self.levels = outer;
         self.ops.push(Op::Return);
         let over = self.here();
-        self.set(start, op(over, levels));
+        self.set(start, Op::Blocks { over, levels });
         Ok(())
     }
 

@@ -49,16 +49,22 @@ impl AvroValidator {
 
     #[inline]
     fn matches(&self, payload: &[u8]) -> bool {
-        self.takes_anything || run(&self.program.ops, 0, payload, 0, 0) == Some(payload.len())
+        self.takes_anything || run(&self.program.ops, 0, 1, payload, 0, 0) == Some(payload.len())
     }
 }
 
-/// Runs the body at `pc` over `data` from `at`; where it ended, or `None` for a payload that does not match.
-fn run(ops: &[Op], mut pc: usize, data: &[u8], mut at: usize, depth: u32) -> Option<usize> {
+/// Runs the body at `body` over `data` from `at`, `times` over; where that ended, or `None` for a payload that does
+/// not match.
+fn run(ops: &[Op], body: usize, mut times: u64, data: &[u8], mut at: usize, depth: u32) -> Option<usize> {
+    let mut pc = body;
     loop {
         let op = *ops.get(pc)?;
         pc += 1;
         match op {
+            Op::Return if times > 1 => {
+                times -= 1;
+                pc = body;
+            }
             Op::Return => return Some(at),
             Op::Boolean => {
                 if *data.get(at)? > 1 {
@@ -97,14 +103,10 @@ fn run(ops: &[Op], mut pc: usize, data: &[u8], mut at: usize, depth: u32) -> Opt
             }
             Op::Jump(target) => pc = target as usize,
             Op::Call { body, levels } => {
-                at = run(ops, body as usize, data, at, deeper(depth, levels)?)?;
+                at = run(ops, body as usize, 1, data, at, deeper(depth, levels)?)?;
             }
-            Op::Array { over, levels } => {
-                at = blocks::<false>(ops, pc, data, at, deeper(depth, levels)?)?;
-                pc = over as usize;
-            }
-            Op::Map { over, levels } => {
-                at = blocks::<true>(ops, pc, data, at, deeper(depth, levels)?)?;
+            Op::Blocks { over, levels } => {
+                at = blocks(ops, pc, data, at, deeper(depth, levels)?)?;
                 pc = over as usize;
             }
             Op::EmptyItems => at = skip_empty_items(data, at)?,
@@ -118,13 +120,7 @@ fn deeper(depth: u32, levels: u8) -> Option<u32> {
 
 /// The blocks of an array or a map: `count item*` until a count of 0; a negative count is followed by the block's
 /// size in bytes, which must be true.
-fn blocks<const KEYS: bool>(
-    ops: &[Op],
-    body: usize,
-    data: &[u8],
-    mut at: usize,
-    depth: u32,
-) -> Option<usize> {
+fn blocks(ops: &[Op], body: usize, data: &[u8], mut at: usize, depth: u32) -> Option<usize> {
     loop {
         let (count, next) = long(data, at)?;
         at = next;
@@ -137,16 +133,11 @@ fn blocks<const KEYS: bool>(
             at = next;
             end = Some(at.checked_add(usize::try_from(size).ok()?)?);
         }
-        // An item takes a byte at least, so this bounds the loop.
+        // An item takes a byte at least, so this bounds how often the body runs.
         if count.unsigned_abs() > (data.len() - at) as u64 {
             return None;
         }
-        for _ in 0..count.unsigned_abs() {
-            if KEYS {
-                at = skip_string(data, at)?;
-            }
-            at = run(ops, body, data, at, depth)?;
-        }
+        at = run(ops, body, count.unsigned_abs(), data, at, depth)?;
         if end.is_some_and(|end| end != at) {
             return None;
         }
@@ -243,10 +234,16 @@ fn skip_long(data: &[u8], at: usize) -> Option<usize> {
 /// At most five bytes, and no bit beyond the 32nd.
 #[inline]
 fn skip_int(data: &[u8], at: usize) -> Option<usize> {
-    let first = *data.get(at)?;
-    if first < 0x80 {
-        return Some(at + 1);
-    }
+    let Some(word) = eight(data, at) else {
+        return skip_last_int(data, at);
+    };
+    let ends = !word & HIGH_BITS;
+    let length = (ends.trailing_zeros() / 8) as usize + 1;
+    let fits = length < 5 || (length == 5 && (word >> 32) & 0xff <= 0x0f);
+    fits.then_some(at + length)
+}
+
+fn skip_last_int(data: &[u8], at: usize) -> Option<usize> {
     let bytes = data.get(at..)?;
     let length = bytes.iter().take(5).position(|byte| *byte < 0x80)?;
     (length < 4 || *bytes.get(4)? <= 0x0f).then_some(at + length + 1)
@@ -272,30 +269,33 @@ fn skip_string(data: &[u8], at: usize) -> Option<usize> {
     is_text(data, start, end).then_some(end)
 }
 
-/// Whether `data[start..end]` is UTF-8. Most text is short and ASCII: eight bytes at a time, reading over the end
-/// where the payload goes on.
+/// Whether `data[start..end]` is UTF-8. Most text is short and ASCII: up to 32 bytes are looked at together, whatever
+/// the length, because a branch on it would be guessed wrong; reading over the end where the payload goes on.
 #[inline]
 fn is_text(data: &[u8], start: usize, end: usize) -> bool {
-    let mut at = start;
-    let mut bits = 0u64;
-    while at + 8 <= end {
-        let Some(word) = eight(data, at) else { return false };
-        bits |= word;
-        at += 8;
+    let length = end - start;
+    if length > 32 {
+        return is_long_text(data, start, end);
     }
-    let rest = end - at;
-    if rest > 0 {
-        if let Some(word) = eight(data, at) {
-            bits |= word & !(u64::MAX << (8 * rest as u32));
-        } else {
-            let rest = data.get(at..end).unwrap_or_default();
-            bits |= rest.iter().fold(0, |bits, byte| bits | u64::from(*byte));
-        }
+    let Some(window) = data.get(start..).and_then(<[u8]>::first_chunk::<32>) else {
+        return is_utf8(data, start, end);
+    };
+    let (words, _) = window.as_chunks::<8>();
+    let mut bits = 0;
+    for (index, word) in words.iter().enumerate() {
+        // Little-endian: what is read over the end is on top, and is shifted out; in two steps, as 64 is too far.
+        let bytes = length.saturating_sub(8 * index).min(8);
+        bits |= (u64::from_le_bytes(*word) << (4 * (8 - bytes))) << (4 * (8 - bytes));
     }
     bits & HIGH_BITS == 0 || is_utf8(data, start, end)
 }
 
-#[cold]
+#[inline(never)]
+fn is_long_text(data: &[u8], start: usize, end: usize) -> bool {
+    let text = data.get(start..end).unwrap_or_default();
+    text.is_ascii() || is_utf8(data, start, end)
+}
+
 #[inline(never)]
 fn is_utf8(data: &[u8], start: usize, end: usize) -> bool {
     data.get(start..end)

@@ -381,3 +381,24 @@ fn ten_thousand_fields_are_no_trouble() {
         "$.f9999: expected union (an index of 2 branches), 0 bytes left"
     );
 }
+
+#[test]
+fn text_is_looked_at_to_its_end_and_no_further_wherever_it_stands() {
+    let of = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"string"},
+        {"name":"b","type":{"type":"fixed","name":"F","size":40}}]}"#;
+    let validator = schema(of).validator().unwrap();
+    for length in 0..70usize {
+        let good = [long(length as i64), vec![b'a'; length], vec![0xff; 40]].concat();
+        assert_eq!(validator.validate(&good), Ok(()), "{length}");
+        for bad in 0..length {
+            let mut payload = good.clone();
+            let start = payload.len() - 40 - length;
+            payload[start + bad] = 0x80;
+            assert_eq!(
+                validator.validate(&payload).unwrap_err().path,
+                "$.a",
+                "{length} {bad}"
+            );
+        }
+    }
+}
