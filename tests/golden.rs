@@ -113,7 +113,7 @@ fn a_brokers_api_versions_are_clipped_to_what_we_know_and_no_further() {
             clipped.len() * 10 > (frame.len() - 8) * 9,
             "{name}: hardly anything is left"
         );
-        // Kafka 4 says Produce 0 to 13 though it reads 3 to 13: librdkafka before 2.8 looks for version 0 before it
+        // Kafka 4 says Produce 0 to 13 though it reads 3 to 13: older librdkafka looks for version 0 before it
         // compresses (KAFKA-18659).
         assert!(
             clipped.windows(6).any(|entry| entry == [0, 0, 0, 0, 0, 13]),
