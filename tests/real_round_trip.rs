@@ -6,10 +6,12 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
+#![allow(clippy::disallowed_methods, reason = "a thread, with no runtime to block")]
 
 mod support;
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 use support::clients::{Client, How, create_topics, kcat_consume, kcat_produce};
 use support::gateway::{Portcullis, Setup};
 use support::kafka::Kafka;
@@ -73,6 +75,42 @@ fn records_without_acknowledgement_arrive_too() {
     }
     let consumed = Client::Python.consume(&KAFKA.bootstrap(), &["fire-and-forget"], 40, &[]);
     assert_eq!(consumed.len(), 40);
+}
+
+#[test]
+fn a_restart_in_mid_stream_loses_nothing_and_doubles_nothing() {
+    create_topics(&KAFKA.bootstrap(), &["restarted"], 1);
+    let mut gateway = Setup::new(&KAFKA.bootstrap()).start();
+    let schema = gateway.register("restarted-value", "AVRO", Language::Avro.schema());
+    let records: Vec<Record> = (0..3000)
+        .map(|number| Record::new("restarted", 0, &Language::Avro.good(schema, number)))
+        .collect();
+    let bootstrap = gateway.bootstrap.clone();
+    let sending = std::thread::spawn({
+        let records = records.clone();
+        move || Client::Java.produce(&bootstrap, &records, How::Apart, &[])
+    });
+    let forwarded =
+        |gateway: &Portcullis| gateway.metric("portcullis_records_total", &["restarted", "valid"]);
+    for _ in 0..2 {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        while forwarded(&gateway) < 200.0 {
+            assert!(
+                !sending.is_finished() && Instant::now() < deadline,
+                "restarted in mid-stream"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let status = gateway.restart();
+        assert!(status.success(), "drained: {status}");
+    }
+    let outcomes = sending.join().unwrap();
+    assert!(outcomes.iter().all(Outcome::is_acknowledged), "{outcomes:#?}");
+    // The schema, too, is there after a restart: what was sent last was checked.
+    assert!(forwarded(&gateway) > 0.0);
+    let found = Client::Java.consume(&KAFKA.bootstrap(), &["restarted"], records.len(), &[]);
+    assert_eq!(found.len(), records.len());
+    assert!(found.iter().zip(&records).all(|(found, sent)| found.is(sent)));
 }
 
 /// Sends to an unchecked and a checked topic in each compression, and reads all of them directly and through the

@@ -111,6 +111,7 @@ fn indented(lines: &str, by: usize) -> String {
 
 pub struct Portcullis {
     process: Leashed,
+    command: Vec<String>,
     /// What clients are given.
     pub bootstrap: String,
     pub bootstrap_port: u16,
@@ -121,7 +122,7 @@ pub struct Portcullis {
 
 impl Portcullis {
     /// Starts the binary with `command` and waits until `/readyz` says yes.
-    pub fn launch(
+    fn launch(
         mut command: Vec<String>,
         folder: TempDir,
         bootstrap: String,
@@ -130,19 +131,23 @@ impl Portcullis {
         admin: String,
     ) -> Self {
         command.insert(0, env!("CARGO_BIN_EXE_portcullis").to_owned());
-        let log = folder.path().join("portcullis.log");
-        let mut process = Leashed::start("TERM", command, folder.path(), &log);
-        process.wait_until("portcullis", Duration::from_secs(20), || {
-            http::get(&admin, "/readyz").is_some_and(|answer| answer.status == 200)
-        });
+        let process = run(&command, &folder, &admin);
         Self {
             process,
+            command,
             bootstrap,
             bootstrap_port,
             registry,
             admin,
             folder,
         }
+    }
+
+    /// SIGTERM, then the same again on the same ports; the exit status of the first.
+    pub fn restart(&mut self) -> ExitStatus {
+        let status = self.process.stop();
+        self.process = run(&self.command, &self.folder, &self.admin);
+        status
     }
 
     /// Registers a schema and returns its id.
@@ -170,13 +175,13 @@ impl Portcullis {
     pub fn said(&self) -> String {
         self.process.said()
     }
+}
 
-    pub fn is_running(&mut self) -> bool {
-        self.process.ended().is_none()
-    }
-
-    /// SIGTERM, and the exit status.
-    pub fn stop(&mut self) -> ExitStatus {
-        self.process.stop()
-    }
+fn run(command: &[String], folder: &TempDir, admin: &str) -> Leashed {
+    let log = folder.path().join("portcullis.log");
+    let mut process = Leashed::start("TERM", command.to_vec(), folder.path(), &log);
+    process.wait_until("portcullis", Duration::from_secs(20), || {
+        http::get(admin, "/readyz").is_some_and(|answer| answer.status == 200)
+    });
+    process
 }
