@@ -246,9 +246,14 @@ fn json_that_is_not_json_says_so() {
 fn a_schema_governs_from_its_registration_to_its_deletion() {
     create_topics(&KAFKA.bootstrap(), &["governed-later"], 1);
     let raw = Record::new("governed-later", 0, b"plain text");
-    assert!(java(&[raw.clone()], How::Together)[0].is_acknowledged());
+    assert!(java(std::slice::from_ref(&raw), How::Together)[0].is_acknowledged());
     let schema = subject_of(Language::Json, "governed-later");
-    is_refused(&java(&[raw.clone()], How::Together)[0], "PC-101", 0, "value");
+    is_refused(
+        &java(std::slice::from_ref(&raw), How::Together)[0],
+        "PC-101",
+        0,
+        "value",
+    );
     let good = Record::new("governed-later", 0, &Language::Json.good(schema, 1));
     assert!(java(&[good], How::Together)[0].is_acknowledged());
     let deleted = support::http::request(

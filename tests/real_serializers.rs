@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 use support::clients::{create_topics, python};
 use support::gateway::{Portcullis, Setup};
 use support::kafka::Kafka;
+use support::places::project;
 use support::process::run;
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
@@ -40,6 +41,11 @@ fn protobuf_that_is_registered_already() {
 }
 
 #[test]
+fn protobuf_that_is_registered_as_text_and_taken_as_the_latest_version() {
+    serializes("protobuf", "latest");
+}
+
+#[test]
 fn json_schema_that_registers_itself() {
     serializes("json", "auto");
 }
@@ -60,6 +66,10 @@ fn serializes(language: &str, registration: &str) {
         topic.clone(),
         language.to_owned(),
         registration.to_owned(),
+        project("tests/real/python/order.proto")
+            .to_str()
+            .unwrap()
+            .to_owned(),
     ]);
     let ran = run(&command);
     assert!(ran.status.success(), "{ran:#?}\n{}", GATEWAY.said());

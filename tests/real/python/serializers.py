@@ -1,8 +1,9 @@
-"""serializers.py REGISTRY BOOTSTRAP TOPIC avro|protobuf|json auto|registered: Confluent's own serializers.
+"""serializers.py REGISTRY BOOTSTRAP TOPIC avro|protobuf|json auto|registered|latest [PROTO]: Confluent's own serializers.
 
 Sends three orders to TOPIC with a string key, reads them back with the deserializer, and prints one line an order
 sent and one an order read. "auto" lets the serializer register its schema; "registered" registers it by hand first
-and forbids the serializer to, so that it only looks it up. Then it sends three bad ones made by hand: another magic
+and forbids the serializer to, so that it only looks it up; "latest" (Protobuf) registers the text of the file PROTO
+and has the serializer take the latest version. Then it sends three bad ones made by hand: another magic
 byte, an unknown schema id, and the good framing with a payload that is cut short; one line each.
 """
 
@@ -81,7 +82,11 @@ else:
 
     import order_pb2
 
-    if not auto:
+    if registration == "latest":
+        with open(sys.argv[6], encoding="utf-8") as proto:
+            client.register_schema(f"{topic}-value", Schema(proto.read(), "PROTOBUF"))
+        settings["use.latest.version"] = True
+    elif not auto:
         # As the serializer itself would: a base64 FileDescriptorProto.
         text = base64.b64encode(order_pb2.DESCRIPTOR.serialized_pb).decode()
         client.register_schema(f"{topic}-value", Schema(text, "PROTOBUF"))
