@@ -126,7 +126,7 @@ pub struct Mismatch {
 /// A parsed schema.
 pub enum Schema {
     Avro(avro::AvroSchema),
-    Protobuf(protobuf::ProtobufSchema),
+    Protobuf(Box<protobuf::ProtobufSchema>),
     Json(json::JsonSchema),
 }
 
@@ -142,7 +142,9 @@ impl Schema {
     ) -> Result<Self, SchemaError> {
         Ok(match schema_type {
             SchemaType::Avro => Self::Avro(avro::AvroSchema::parse(text, references)?),
-            SchemaType::Protobuf => Self::Protobuf(protobuf::ProtobufSchema::parse(text, references)?),
+            SchemaType::Protobuf => {
+                Self::Protobuf(Box::new(protobuf::ProtobufSchema::parse(text, references)?))
+            }
             SchemaType::Json => Self::Json(json::JsonSchema::parse(text, references)?),
         })
     }
