@@ -759,3 +759,18 @@ async fn a_protobuf_schema_is_given_serialized_and_taken_back_as_the_same() {
     let (_, unknown) = api.get("/schemas/ids/1?format=nonsense").await;
     assert_eq!(unknown["schema"], plain["schema"]);
 }
+
+#[tokio::test]
+async fn a_new_avro_schema_needs_defaults_that_fit_their_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = open(folder.path()).await;
+    let field = json!({ "name": "total", "type": "int", "default": "none" });
+    let schema = json!({ "type": "record", "name": "Order", "fields": [field] }).to_string();
+    let (status, answer) = api
+        .post("/subjects/a/versions", json!({ "schema": schema }))
+        .await;
+    assert_eq!((status, &answer["error_code"]), (422, &json!(42201)), "{answer}");
+    // Only asked about, it is a schema that nobody has registered.
+    let (status, answer) = api.post("/subjects/a", json!({ "schema": schema })).await;
+    assert_eq!((status, &answer["error_code"]), (404, &json!(40401)), "{answer}");
+}

@@ -74,7 +74,8 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Parses a request's schema; its references are looked up in `state`.
+    /// Parses a request's schema; its references are looked up in `state`. A schema that is offered as `new` has to
+    /// keep rules that older registrations may break (`isNew` of Confluent's `SchemaProvider`).
     ///
     /// # Errors
     /// [`RegistryError::InvalidSchema`] when it cannot be parsed within its limits.
@@ -82,8 +83,9 @@ impl Admission {
         &self,
         state: Arc<State>,
         request: Arc<SchemaRequest>,
+        new: bool,
     ) -> Result<Arc<Admitted>, RegistryError> {
-        self.run(move || parse(&state, &request).map(Arc::new)).await
+        self.run(move || parse(&state, &request, new).map(Arc::new)).await
     }
 
     /// The text of a registered schema in another form, where its language has one.
@@ -178,7 +180,7 @@ fn too_long() -> RegistryError {
     RegistryError::Timeout("Parsing or comparing the schema took too long".to_owned())
 }
 
-fn parse(state: &State, request: &SchemaRequest) -> Result<Admitted, RegistryError> {
+fn parse(state: &State, request: &SchemaRequest, new: bool) -> Result<Admitted, RegistryError> {
     let text = request.schema.as_deref().unwrap_or_default();
     if text.trim().is_empty() {
         return Err(RegistryError::InvalidSchema("Empty schema".to_owned()));
@@ -198,6 +200,9 @@ fn parse(state: &State, request: &SchemaRequest) -> Result<Admitted, RegistryErr
     };
     let dependencies = resolve(state, &Arc::new(content.clone())).map_err(|why| invalid(&why))?;
     let schema = Schema::parse(schema_type, text, &dependencies).map_err(|error| invalid(&error))?;
+    if new {
+        schema.check_as_new().map_err(|error| invalid(&error))?;
+    }
     content.text = schema.canonical().into();
     Ok(Admitted {
         content: Arc::new(content),

@@ -68,7 +68,10 @@ impl Core {
     ) -> Result<Registered, RegistryError> {
         let (id, version) = (id_of(&request)?, version_of(&request)?);
         for _ in 0..ATTEMPTS_MAX {
-            let admitted = self.admission.parse(self.state(), request.clone()).await?;
+            let admitted = self
+                .admission
+                .parse(self.state(), request.clone(), request.id.is_none())
+                .await?;
             if id.is_none()
                 && version.is_none()
                 && let Some((version, found)) =

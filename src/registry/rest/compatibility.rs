@@ -53,7 +53,7 @@ async fn check(
 ) -> Answer {
     let verbose = query.flag("verbose");
     let level = state.level(subject);
-    let admitted = match core.admission.parse(state.clone(), Arc::new(request)).await {
+    let admitted = match core.admission.parse(state.clone(), Arc::new(request), true).await {
         Err(RegistryError::InvalidSchema(why)) if verbose => {
             return json(&value!({ "is_compatible": false, "messages": [why] }));
         }

@@ -39,7 +39,10 @@ pub async fn look_up(
     let subject = subject_name(&subject)?;
     let with_deleted = query.flag("deleted");
     let state = core.state();
-    let admitted = core.admission.parse(state.clone(), Arc::new(request)).await?;
+    let admitted = core
+        .admission
+        .parse(state.clone(), Arc::new(request), false)
+        .await?;
     let found = state.look_up(subject, admitted.content.digest(), with_deleted);
     match found {
         Some((number, version)) => json(&SchemaJson::of(subject, number, version)),
