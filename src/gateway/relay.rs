@@ -166,7 +166,7 @@ impl Relay<'_> {
             }
             moved |= self.poll_dial(cx)?;
             moved |= self.poll_upstream_write(cx)?;
-            moved |= self.poll_client_write(cx)?;
+            moved |= self.poll_client_write(cx);
             self.poll_flush(cx)?;
             if self.session.is_over() || (self.session.to_upstream().is_empty() && self.nobody_upstream()) {
                 return Ok(true);
@@ -318,7 +318,7 @@ impl Relay<'_> {
         Ok(moved)
     }
 
-    fn poll_client_write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+    fn poll_client_write(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         while !self.session.to_client().is_empty() {
             match Pin::new(&mut self.client).poll_write(cx, self.session.to_client()) {
@@ -331,12 +331,12 @@ impl Relay<'_> {
                 Poll::Ready(Err(_)) => {
                     // What it sent before may still be on its way to the broker (acks=0).
                     self.session.client_is_gone();
-                    return Ok(true);
+                    return true;
                 }
             }
         }
         self.unflushed |= moved && !self.client.is_plain();
-        Ok(moved)
+        moved
     }
 
     /// Pushes out what TLS holds on either side.
