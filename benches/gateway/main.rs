@@ -52,7 +52,7 @@ fn main() {
                 for (process, figures) in [&haproxy, &gateway].into_iter().zip(&mut figures) {
                     let before = process.cpu();
                     load(process.address, &frames, requests);
-                    let cpu = (process.cpu() - before).as_secs_f64();
+                    let cpu = process.cpu().saturating_sub(before).as_secs_f64();
                     figures.push(cpu / (requests * batch_records) as f64 * 1e6);
                 }
             }

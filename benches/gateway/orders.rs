@@ -26,13 +26,13 @@ message Order { string id = 1; int64 created = 2; Status status = 3; Customer cu
   optional string coupon = 6; double total = 7; string currency = 8; string note = 9; float weight = 10; int32 retries = 11; }
 "#;
 
-const JSON: &str = r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","additionalProperties":false,
+const JSON: &str = r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","additionalProperties":false,
 "required":["id","created","status","customer","items","total","currency"],
 "properties":{"id":{"type":"string","pattern":"^ord-[0-9]{8}$"},"created":{"type":"integer","minimum":0},
 "status":{"enum":["NEW","PAID","SHIPPED","RETURNED"]},
 "customer":{"type":"object","additionalProperties":false,"required":["id","email"],"properties":{"id":{"type":"integer"},"email":{"type":"string","minLength":3},"vip":{"type":"boolean"}}},
 "items":{"type":"array","minItems":1,"items":{"type":"object","additionalProperties":false,"required":["sku","quantity","price"],"properties":{"sku":{"type":"string"},"quantity":{"type":"integer","minimum":1},"price":{"type":"number","minimum":0}}}},
-"coupon":{"type":["string","null"]},"total":{"type":"number","minimum":0},"currency":{"type":"string","minLength":3,"maxLength":3},"note":{"type":"string"},"weight":{"type":"number"},"retries":{"type":"integer"}}}"##;
+"coupon":{"type":["string","null"]},"total":{"type":"number","minimum":0},"currency":{"type":"string","minLength":3,"maxLength":3},"note":{"type":"string"},"weight":{"type":"number"},"retries":{"type":"integer"}}}"#;
 
 /// xorshift64*: the same records on every run.
 pub struct Random(pub u64);
