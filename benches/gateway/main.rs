@@ -9,11 +9,12 @@
     clippy::panic
 )]
 
+#[path = "../orders/mod.rs"]
 mod orders;
 mod processes;
 mod sink;
 
-use orders::Language;
+use portcullis::schema::SchemaType;
 use portcullis::wire::api::ApiKey;
 use portcullis::wire::batch_writer::{NewRecord, write_batch};
 use portcullis::wire::compression::Compression;
@@ -74,9 +75,31 @@ fn main() {
     idle_connections(&gateway);
 }
 
+fn topic(language: SchemaType) -> &'static str {
+    match language {
+        SchemaType::Avro => "orders-avro",
+        SchemaType::Protobuf => "orders-protobuf",
+        SchemaType::Json => "orders-json",
+    }
+}
+
+/// The payload behind Confluent's framing. Of Protobuf's messages, Order is the first: a single 0.
+fn framed(language: SchemaType, schema_id: u32, payload: &[u8]) -> Vec<u8> {
+    let mut value = vec![0];
+    value.extend_from_slice(&schema_id.to_be_bytes());
+    if language == SchemaType::Protobuf {
+        value.push(0);
+    }
+    value.extend_from_slice(payload);
+    value
+}
+
 /// One Produce frame (version 9, acks=1) for each of the batches that the varieties make.
-fn frames(language: Language, schema_id: u32, batch_records: usize) -> Vec<Vec<u8>> {
-    let values = language.values(schema_id);
+fn frames(language: SchemaType, schema_id: u32, batch_records: usize) -> Vec<Vec<u8>> {
+    let values: Vec<Vec<u8>> = orders::payloads(language)
+        .iter()
+        .map(|payload| framed(language, schema_id, payload))
+        .collect();
     values
         .chunks(batch_records)
         .filter(|values| values.len() == batch_records)
@@ -91,7 +114,7 @@ fn frames(language: Language, schema_id: u32, batch_records: usize) -> Vec<Vec<u
                 .collect();
             let mut batch = Vec::new();
             write_batch(&records, Compression::None, None, &mut batch).unwrap();
-            frame(language.topic(), &batch)
+            frame(topic(language), &batch)
         })
         .collect()
 }
@@ -159,7 +182,13 @@ fn load(address: SocketAddr, frames: &[Vec<u8>], requests: usize) {
 }
 
 /// One record in flight over each target in turn, the targets interleaved request by request.
-fn latency(language: Language, schema_id: u32, direct: SocketAddr, haproxy: SocketAddr, gateway: SocketAddr) {
+fn latency(
+    language: SchemaType,
+    schema_id: u32,
+    direct: SocketAddr,
+    haproxy: SocketAddr,
+    gateway: SocketAddr,
+) {
     let frames = frames(language, schema_id, 1);
     let mut streams = [direct, haproxy, gateway].map(connect);
     let mut samples = [const { Vec::new() }; 3];

@@ -1,6 +1,7 @@
 //! The processes that are measured: HAProxy in TCP mode, and the gateway.
 
-use super::orders::{ALL, Language};
+use super::{orders, topic};
+use portcullis::schema::SchemaType;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -80,7 +81,7 @@ pub fn haproxy(folder: &Path, upstream: SocketAddr) -> Option<Process> {
 }
 
 /// The gateway with a schema for each language, and their ids.
-pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(Language, u32)>) {
+pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(SchemaType, u32)>) {
     let [gateway, registry, admin] = [free_port(), free_port(), free_port()];
     let brokers = (20_000..40_000u16)
         .step_by(4)
@@ -110,12 +111,13 @@ pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(Languag
     wait_for("the gateway", || {
         http(admin, "GET", "/readyz", "").is_some_and(|answer| answer.contains(" 200 "))
     });
-    let schemas = ALL
+    let schemas = orders::LANGUAGES
         .iter()
         .map(|language| {
-            let (schema_type, text) = language.schema();
-            let body = serde_json::json!({"schemaType": schema_type, "schema": text}).to_string();
-            let path = format!("/subjects/{}-value/versions", language.topic());
+            let body =
+                serde_json::json!({"schemaType": language.as_str(), "schema": orders::schema(*language)})
+                    .to_string();
+            let path = format!("/subjects/{}-value/versions", topic(*language));
             let answer = http(registry, "POST", &path, &body).unwrap();
             let json = answer.rsplit("\r\n\r\n").next().unwrap();
             let json: serde_json::Value = serde_json::from_str(json).unwrap_or_else(|_| panic!("{answer}"));
