@@ -8,6 +8,7 @@ use super::pattern::Pattern;
 use super::program::{Applied, DynamicRef, Program, Subschema, SubschemaId};
 use super::resources::{Document, Located, Resources, address, shorten};
 use super::tape::kind;
+use super::way::choose_ways;
 use crate::schema::SchemaError;
 use std::collections::HashMap;
 use std::hash::RandomState;
@@ -275,6 +276,7 @@ impl<'a> Compiler<'a> {
         for subschema in &mut program.subschemas {
             subschema.plain = subschema.applied.is_none() && has_no_rules(subschema);
         }
+        choose_ways(&mut program.subschemas);
         for (index, (text, place)) in self.patterns.iter().enumerate() {
             let pattern = Pattern::compile(text, index).map_err(|why| {
                 CompileError::Unsupported(SchemaError::Invalid(format!(
@@ -289,7 +291,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn has_no_rules(subschema: &Subschema) -> bool {
+pub(super) fn has_no_rules(subschema: &Subschema) -> bool {
     !subschema.never
         && subschema.values.is_empty()
         && subschema.number.is_none()

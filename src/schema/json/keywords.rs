@@ -268,11 +268,7 @@ impl<'a> Keywords<'_, 'a> {
         let mut properties = Vec::new();
         for (name, json) in self.named("properties")? {
             let schema = Some(self.compiler.child(json, self.resource)?);
-            properties.push(Property {
-                name: name.into(),
-                schema,
-                required: None,
-            });
+            properties.push(Property::new(name.into(), schema, None));
         }
         object.required = required;
         object.properties = table(properties, &object.required);
@@ -396,11 +392,7 @@ fn table(mut properties: Vec<Property>, required: &[Box<str>]) -> PropertyTable 
         let required = Some(index as u32);
         match places.get(name).and_then(|at| properties.get_mut(*at)) {
             Some(property) => property.required = required,
-            None => properties.push(Property {
-                name: name.clone(),
-                schema: None,
-                required,
-            }),
+            None => properties.push(Property::new(name.clone(), None, required)),
         }
     }
     PropertyTable::new(properties)

@@ -1,8 +1,9 @@
 //! JSON Schema, drafts 4, 6, 7, 2019-09 and 2020-12.
 //!
 //! A schema's text becomes a tree ([`document`]), its references are found ([`resources`], [`uri`], [`draft`]) and
-//! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. A payload becomes a [`tape`], and
-//! the [`walk`] applies the program to it ([`equal`], [`number`], [`text`]); [`path`] says where it failed.
+//! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. Most payloads are
+//! accepted by a [`single_pass`] over the text ([`scan`], [`way`]); any other becomes a [`tape`], and the [`walk`]
+//! applies the program to it ([`equal`], [`number`], [`text`]); [`path`] says where it failed.
 
 mod compile;
 mod document;
@@ -15,12 +16,15 @@ mod path;
 mod pattern;
 mod program;
 mod resources;
+mod scan;
 mod simple_pattern;
+mod single_pass;
 mod tape;
 mod text;
 mod uri;
 pub mod validate;
 mod walk;
+mod way;
 
 pub use parse::JsonSchema;
 #[cfg(test)]

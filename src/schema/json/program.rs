@@ -33,6 +33,8 @@ pub struct Subschema {
     pub never: bool,
     /// Nothing but `types` is to be checked.
     pub plain: bool,
+    /// How the single pass takes it.
+    pub way: Way,
     pub resource: u32,
     pub values: Vec<Values>,
     pub number: Option<Box<NumberRules>>,
@@ -40,6 +42,18 @@ pub struct Subschema {
     pub array: Option<Box<ArrayRules>>,
     pub object: Option<Box<ObjectRules>>,
     pub applied: Option<Box<Applied>>,
+}
+
+/// How the single pass checks a value under a subschema.
+#[derive(Default)]
+pub enum Way {
+    /// By its own rules while it reads it.
+    Once,
+    /// By the one alternative that takes values of its kind.
+    ByKind(Box<[SubschemaId]>),
+    /// Not at all: by a tape of the value.
+    #[default]
+    Tape,
 }
 
 impl Subschema {
@@ -107,6 +121,30 @@ pub struct NumberRules {
     pub multiple_of: Option<(Divisor, Box<str>)>,
 }
 
+impl NumberRules {
+    /// What the number in `text` should be and is not: words, and the number that they speak of.
+    #[inline]
+    pub fn violation(&self, text: &[u8]) -> Option<(&'static str, &str)> {
+        let limits = [
+            (&self.minimum, "at least", Ordering::is_ge as fn(Ordering) -> bool),
+            (&self.maximum, "at most", Ordering::is_le),
+            (&self.exclusive_minimum, "more than", Ordering::is_gt),
+            (&self.exclusive_maximum, "less than", Ordering::is_lt),
+        ];
+        for (limit, words, holds) in limits {
+            if let Some(limit) = limit
+                && !holds(limit.order(text))
+            {
+                return Some((words, &limit.text));
+            }
+        }
+        match &self.multiple_of {
+            Some((divisor, of)) if !divisor.divides(&Decimal::parse(text)) => Some(("a multiple of", of)),
+            _ => None,
+        }
+    }
+}
+
 pub struct Limit {
     pub text: Box<str>,
     pub short: Option<i64>,
@@ -138,6 +176,18 @@ pub struct StringRules {
     pub max: Option<u32>,
     /// Index into the program's patterns.
     pub pattern: Option<u32>,
+}
+
+impl StringRules {
+    /// What the length should be and is not: words, and the number of characters that they speak of.
+    #[inline]
+    pub fn length_violation(&self, characters: usize) -> Option<(&'static str, u32)> {
+        match (self.min, self.max) {
+            (Some(min), _) if characters < min as usize => Some(("at least", min)),
+            (_, Some(max)) if characters > max as usize => Some(("at most", max)),
+            _ => None,
+        }
+    }
 }
 
 /// What applies to items or members that nothing else named.
@@ -181,6 +231,17 @@ pub struct ObjectRules {
     pub max: Option<u32>,
     /// `dependentRequired`, `dependencies` with names.
     pub dependent_names: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+impl ObjectRules {
+    /// The bits of all required names, up to 64.
+    #[inline]
+    pub fn required_mask(&self) -> u64 {
+        match self.required.len() {
+            count @ 0..64 => (1 << count) - 1,
+            _ => u64::MAX,
+        }
+    }
 }
 
 /// What is applied to the same value.
@@ -237,6 +298,33 @@ pub struct Property {
     pub name: Box<str>,
     pub schema: Option<SubschemaId>,
     pub required: Option<u32>,
+    /// The name in quotes, as payloads mostly have it.
+    quoted: Box<[u8]>,
+}
+
+impl Property {
+    pub fn new(name: Box<str>, schema: Option<SubschemaId>, required: Option<u32>) -> Self {
+        let quoted = format!("\"{name}\"").into_bytes().into();
+        Self {
+            name,
+            schema,
+            required,
+            quoted,
+        }
+    }
+
+    /// Its bit among the first 64 required names.
+    #[inline]
+    pub fn required_bit(&self) -> u64 {
+        self.required.and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
+    }
+
+    /// What is behind this name, in quotes, at the start of `text`; `None` also when it is written in another way.
+    #[inline]
+    pub fn behind<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, rest) = text.split_at_checked(self.quoted.len())?;
+        same(start, &self.quoted).then_some(rest)
+    }
 }
 
 /// Names to properties: the next one in the schema's order first, because producers write them so; then by hash.

@@ -9,6 +9,7 @@
 //!                 4 Integer span 8..9   next 5
 //! ```
 
+use super::scan::special;
 use std::ops::Range;
 
 /// Containers within containers. Jackson stops at 1,000, serde_json at 127; a record needs far fewer.
@@ -77,7 +78,6 @@ enum Next {
 impl Tape {
     /// Scans one JSON text with nothing before or after it but white space.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
-        self.nodes.clear();
         if bytes.len() > (u32::MAX / 2) as usize {
             return Err(ScanError::TooLarge);
         }
@@ -87,10 +87,15 @@ impl Tape {
                 expected: "UTF-8",
             });
         }
-        let mut at = 0;
+        let end = self.scan_value(bytes, 0, 0)?;
+        finish(bytes, end)
+    }
+
+    /// Scans the value at `at`, which `depth` containers hold; where it ends. Its UTF-8 is not looked at.
+    pub fn scan_value(&mut self, bytes: &[u8], mut at: usize, mut depth: u32) -> Result<usize, ScanError> {
+        self.nodes.clear();
         let mut parent = NO_PARENT;
         let mut parent_kind = 0;
-        let mut depth = 0;
         let mut next = Next::Value;
         loop {
             let byte = skip_white_space(bytes, &mut at);
@@ -134,7 +139,7 @@ impl Tape {
                         }
                     }
                     if parent == NO_PARENT {
-                        return finish(bytes, at);
+                        return Ok(at);
                     }
                     self.count_in(parent);
                 }
@@ -179,7 +184,7 @@ impl Tape {
                         node.next = after;
                         node.end = at as u32;
                         if parent == NO_PARENT {
-                            return finish(bytes, at);
+                            return Ok(at);
                         }
                         parent_kind = self.count_in(parent);
                     }
@@ -364,21 +369,13 @@ fn digits(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
 /// The first position at or after `at` with a quote, a backslash or a control character, or the end: eight
-/// bytes at a time (a byte's high bit is set in `found` when the byte is one of these).
+/// bytes at a time.
 #[inline]
 fn plain_run(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let found = ((quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word))
-            & HIGHS;
+        let found = special(word);
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }

@@ -1,7 +1,9 @@
-//! The payload's door: scan, walk, and only on a no walk again for the reason.
+//! The payload's door: one quick pass; when that does not say yes, scan and walk; and only on a no walk again for
+//! the reason.
 
 use super::path::path_to;
 use super::program::Program;
+use super::single_pass::SinglePass;
 use super::tape::{MAX_DEPTH, MAX_NODES, ScanError, Tape};
 use super::walk::{Scratch, Walk};
 use crate::schema::{Mismatch, MismatchKind};
@@ -15,7 +17,7 @@ pub struct JsonValidator {
 
 /// What a check reuses from the one before it on the same thread.
 #[derive(Default)]
-struct Reused {
+pub(super) struct Reused {
     tape: Tape,
     scratch: Scratch,
 }
@@ -49,6 +51,17 @@ impl JsonValidator {
     }
 
     fn validate_with(&self, payload: &[u8], reused: &mut Reused) -> Result<(), Mismatch> {
+        if self.accepts_at_once(payload, reused) {
+            return Ok(());
+        }
+        self.validate_by_tape(payload, reused)
+    }
+
+    pub(super) fn accepts_at_once(&self, payload: &[u8], reused: &mut Reused) -> bool {
+        SinglePass::new(&self.program, payload, &mut reused.tape, &mut reused.scratch).accepts()
+    }
+
+    pub(super) fn validate_by_tape(&self, payload: &[u8], reused: &mut Reused) -> Result<(), Mismatch> {
         reused.tape.scan(payload).map_err(scan_mismatch)?;
         let nodes = &reused.tape.nodes;
         let mut walk = Walk::new(&self.program, payload, nodes, &mut reused.scratch);

@@ -11,13 +11,13 @@ use super::text::{count_characters, unescape};
 /// Subschemas open at once: the walk's recursion, so the stack's depth.
 const MAX_OPEN: u32 = 600;
 /// Steps (subschemas visited, values compared) that every payload may take, and those it may take for each node.
-const STEPS: u64 = 500_000;
+pub const STEPS: u64 = 500_000;
 const STEPS_PER_NODE: u64 = 64;
 
 /// What a walk reuses.
 #[derive(Default)]
 pub struct Scratch {
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// One flag a child: whether something evaluated it. Used as a stack.
     marks: Vec<bool>,
     /// The resources on the way to the current subschema, outermost first.
@@ -63,6 +63,16 @@ impl<'a> Walk<'a> {
             stopped: None,
             failure: None,
         }
+    }
+
+    /// Goes on where another walk over the same payload ended: with its steps, and with subschemas open.
+    pub fn resume(&mut self, steps: u64, open: u32) {
+        self.steps = steps;
+        self.open = open;
+    }
+
+    pub fn steps_left(&self) -> u64 {
+        self.steps
     }
 
     #[inline]
@@ -125,9 +135,15 @@ impl<'a> Walk<'a> {
     /// Whether the node at `at` is valid under `id`.
     pub fn check<const EXPLAIN: bool>(&mut self, id: SubschemaId, at: u32) -> bool {
         let program = self.program;
-        let (Some(subschema), Some(node)) = (program.subschemas.get(id as usize), self.node(at)) else {
-            return false;
-        };
+        match program.subschemas.get(id as usize) {
+            Some(subschema) => self.check_subschema::<EXPLAIN>(subschema, at),
+            None => false,
+        }
+    }
+
+    #[inline]
+    pub fn check_subschema<const EXPLAIN: bool>(&mut self, subschema: &'a Subschema, at: u32) -> bool {
+        let Some(node) = self.node(at) else { return false };
         if subschema.never {
             return self.fail::<EXPLAIN>(at, || "value not allowed".to_owned());
         }
@@ -231,16 +247,9 @@ impl<'a> Walk<'a> {
 
     fn check_string<const EXPLAIN: bool>(&mut self, rules: &'a StringRules, node: &Node, at: u32) -> bool {
         if rules.min.is_some() || rules.max.is_some() {
-            let length = self.with_text(node, count_characters);
-            if let Some(min) = rules.min
-                && length < min as usize
-            {
-                return self.fail::<EXPLAIN>(at, || format!("expected at least {min} characters"));
-            }
-            if let Some(max) = rules.max
-                && length > max as usize
-            {
-                return self.fail::<EXPLAIN>(at, || format!("expected at most {max} characters"));
+            let characters = self.with_text(node, count_characters);
+            if let Some((words, limit)) = rules.length_violation(characters) {
+                return self.fail::<EXPLAIN>(at, || format!("expected {words} {limit} characters"));
             }
         }
         if let Some(pattern) = rules.pattern
@@ -270,33 +279,10 @@ impl<'a> Walk<'a> {
     }
 
     fn check_number<const EXPLAIN: bool>(&mut self, rules: &'a NumberRules, node: &Node, at: u32) -> bool {
-        let text = self.raw(node);
-        if let Some(limit) = &rules.minimum
-            && limit.order(text).is_lt()
-        {
-            return self.fail::<EXPLAIN>(at, || format!("expected at least {}", limit.text));
+        match rules.violation(self.raw(node)) {
+            Some((words, limit)) => self.fail::<EXPLAIN>(at, || format!("expected {words} {limit}")),
+            None => true,
         }
-        if let Some(limit) = &rules.maximum
-            && limit.order(text).is_gt()
-        {
-            return self.fail::<EXPLAIN>(at, || format!("expected at most {}", limit.text));
-        }
-        if let Some(limit) = &rules.exclusive_minimum
-            && limit.order(text).is_le()
-        {
-            return self.fail::<EXPLAIN>(at, || format!("expected more than {}", limit.text));
-        }
-        if let Some(limit) = &rules.exclusive_maximum
-            && limit.order(text).is_ge()
-        {
-            return self.fail::<EXPLAIN>(at, || format!("expected less than {}", limit.text));
-        }
-        if let Some((divisor, text_of_divisor)) = &rules.multiple_of
-            && !divisor.divides(&Decimal::parse(text))
-        {
-            return self.fail::<EXPLAIN>(at, || format!("expected a multiple of {text_of_divisor}"));
-        }
-        true
     }
 
     fn check_object<const EXPLAIN: bool>(&mut self, rules: &'a ObjectRules, node: &Node, at: u32) -> bool {
@@ -329,9 +315,7 @@ impl<'a> Walk<'a> {
                 && let Some(property) = rules.properties.list.get(index)
             {
                 guess = index + 1;
-                if let Some(bit) = property.required {
-                    seen |= 1u64.checked_shl(bit).unwrap_or(0);
-                }
+                seen |= property.required_bit();
                 if let Some(schema) = property.schema {
                     named = true;
                     if !self.check::<EXPLAIN>(schema, value_at) {
@@ -381,11 +365,9 @@ impl<'a> Walk<'a> {
         at: u32,
         seen: u64,
     ) -> bool {
-        let count = rules.required.len();
-        let all = if count >= 64 { u64::MAX } else { (1 << count) - 1 };
-        let missing = if seen != all {
+        let missing = if seen != rules.required_mask() {
             rules.required.get((!seen).trailing_zeros() as usize)
-        } else if count > 64 {
+        } else if rules.required.len() > 64 {
             rules
                 .required
                 .iter()

@@ -1,0 +1,168 @@
+//! JSON's tokens (RFC 8259) at the start of a text, each with what is left behind it; `None` for anything else.
+//! Eight bytes at a time, because a loop that ends at a varying byte makes the processor guess wrong.
+
+/// A string between its quotes.
+pub struct Text<'a> {
+    pub raw: &'a [u8],
+    /// It has escapes; its bytes must be unescaped before they mean anything.
+    pub escaped: bool,
+    pub ascii: bool,
+}
+
+pub struct Number<'a> {
+    pub raw: &'a [u8],
+    /// It has a fraction or an exponent.
+    pub fraction: bool,
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+#[inline]
+pub fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The high bit of each byte that is a quote, a backslash or a control character. Bytes above the lowest such one
+/// may be marked wrongly.
+#[inline]
+pub fn special(word: u64) -> u64 {
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    ((quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (word.wrapping_sub(ONES * 0x20) & !word))
+        & HIGHS
+}
+
+/// A string whose opening quote is taken already. Its UTF-8 is checked.
+#[inline]
+pub fn string(text: &[u8]) -> Option<(Text<'_>, &[u8])> {
+    let mut rest = text;
+    let mut high = 0;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let found = special(word);
+        if found != 0 {
+            // Bits of the bytes before the first special one.
+            high |= word & found.wrapping_sub(1) & !found;
+            rest = rest.get((found.trailing_zeros() / 8) as usize..)?;
+            return end_of_string(text, rest, high & HIGHS != 0);
+        }
+        high |= word;
+        rest = behind;
+    }
+    let special = rest
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    let (plain, rest) = rest.split_at(special);
+    end_of_string(text, rest, high & HIGHS != 0 || !plain.is_ascii())
+}
+
+#[inline]
+fn end_of_string<'a>(text: &'a [u8], rest: &'a [u8], high: bool) -> Option<(Text<'a>, &'a [u8])> {
+    let raw = text.get(..text.len() - rest.len())?;
+    match rest {
+        [b'"', rest @ ..] if !high || std::str::from_utf8(raw).is_ok() => Some((
+            Text {
+                raw,
+                escaped: false,
+                ascii: !high,
+            },
+            rest,
+        )),
+        [b'\\', ..] => escaped_string(text, rest),
+        _ => None,
+    }
+}
+
+/// The rest of a string from its first escape on.
+#[inline(never)]
+fn escaped_string<'a>(text: &'a [u8], mut rest: &'a [u8]) -> Option<(Text<'a>, &'a [u8])> {
+    loop {
+        rest = match rest {
+            [b'"', behind @ ..] => {
+                let raw = text.get(..text.len() - rest.len())?;
+                std::str::from_utf8(raw).ok()?;
+                let string = Text {
+                    raw,
+                    escaped: true,
+                    ascii: false,
+                };
+                return Some((string, behind));
+            }
+            [
+                b'\\',
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                behind @ ..,
+            ] => behind,
+            [b'\\', b'u', a, b, c, d, behind @ ..] => {
+                if ![a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) {
+                    return None;
+                }
+                behind
+            }
+            [b'\\' | 0..0x20, ..] | [] => return None,
+            [_, behind @ ..] => behind,
+        };
+    }
+}
+
+/// `-? (0 | [1-9][0-9]*) (\.[0-9]+)? ([eE][+-]?[0-9]+)?`
+#[inline]
+pub fn number(text: &[u8]) -> Option<(Number<'_>, &[u8])> {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let mut rest = match unsigned {
+        [b'0', rest @ ..] => rest,
+        _ => digits(unsigned)?,
+    };
+    let mut fraction = false;
+    if let [b'.', behind @ ..] = rest {
+        fraction = true;
+        rest = digits(behind)?;
+    }
+    if let [b'e' | b'E', behind @ ..] = rest {
+        fraction = true;
+        rest = match behind {
+            [b'+' | b'-', behind @ ..] => digits(behind)?,
+            _ => digits(behind)?,
+        };
+    }
+    let raw = text.get(..text.len() - rest.len())?;
+    Some((Number { raw, fraction }, rest))
+}
+
+/// What is behind one or more digits.
+#[inline]
+fn digits(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+        // A digit is now 0 to 9; adding 0x76 sets the high bit of what is more.
+        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'0'));
+        let other = (((word & !HIGHS) + ONES * 0x76) | word) & HIGHS;
+        if other != 0 {
+            let count = (other.trailing_zeros() / 8) as usize;
+            rest = rest.get(count..)?;
+            return (rest.len() < text.len()).then_some(rest);
+        }
+        rest = behind;
+    }
+    while let [b'0'..=b'9', behind @ ..] = rest {
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some(rest)
+}
+
+/// What is behind `true`, `false` or `null`.
+#[inline]
+pub fn literal(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b't', b'r', b'u', b'e', rest @ ..]
+        | [b'n', b'u', b'l', b'l', rest @ ..]
+        | [b'f', b'a', b'l', b's', b'e', rest @ ..] => Some(rest),
+        _ => None,
+    }
+}
