@@ -5,41 +5,11 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
-// An allocator that counts cannot be written without it.
-#![allow(unsafe_code)]
 
+mod counting;
+
+use counting::allocations;
 use portcullis::schema::protobuf::ProtobufSchema;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // Threads that are going away have no counter any more.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn required_fields(count: u32) -> (String, Vec<u8>) {
     let fields: Vec<_> = (1..=count)
@@ -87,11 +57,11 @@ fn a_valid_payload_costs_no_allocation() {
     ];
     for (text, payload) in cases {
         let validator = ProtobufSchema::parse(&text, &[]).unwrap().validator().unwrap();
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         let verdict = validator
             .message([0])
             .map(|message| validator.validate(message, &payload));
-        let after = ALLOCATIONS.get();
+        let after = allocations();
         assert_eq!(verdict, Some(Ok(())), "{text}");
         assert_eq!(after - before, 0, "{text}");
     }

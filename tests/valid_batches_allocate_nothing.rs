@@ -5,48 +5,18 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
-// An allocator that counts cannot be written without it.
-#![allow(unsafe_code)]
 
+mod counting;
+
+use counting::allocations;
 use portcullis::contract::{
     BatchVerdict, Checker, Governing, Level, Lookup, Policies, Policy, Presence, SchemaSource, TopicPattern,
 };
 use portcullis::schema::{Schema, SchemaId, SchemaType, Subject, Version};
 use portcullis::wire::batch_writer::{NewRecord, write_batch};
 use portcullis::wire::compression::{Compression, DecompressionLimits};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 use ulid::Ulid;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // Threads that are going away have no counter any more.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 struct One(Arc<Governing>);
 
@@ -151,9 +121,9 @@ fn a_valid_batch_allocates_nothing_once_the_checker_is_warm() {
             ratio_max: 128,
         });
         let mut check = |batch: &[u8]| {
-            let before = ALLOCATIONS.get();
+            let before = allocations();
             let verdict = checker.check(&rules, batch, &registry, &mut Ulid::nil);
-            (verdict, ALLOCATIONS.get() - before)
+            (verdict, allocations() - before)
         };
         let good = batch(orders().map(|[good, _]| good), Compression::None);
         let valid = BatchVerdict::Valid { records: 100 };
@@ -188,8 +158,8 @@ fn decompression_allocates_nothing_either() {
         );
         let mut check = || checker.check(&rules, &batch, &registry, &mut Ulid::nil);
         assert_eq!(check(), BatchVerdict::Valid { records: 1000 });
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         assert_eq!(check(), BatchVerdict::Valid { records: 1000 });
-        assert_eq!(ALLOCATIONS.get() - before, 0, "{compression:?}");
+        assert_eq!(allocations() - before, 0, "{compression:?}");
     }
 }

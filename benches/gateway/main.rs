@@ -72,7 +72,8 @@ fn main() {
     for (language, id) in &schemas {
         latency(*language, *id, upstream, haproxy.address, gateway.address);
     }
-    idle_connections(&gateway);
+    let (language, id) = schemas[0];
+    idle_connections(&gateway, &frames(language, id, 1)[0]);
 }
 
 fn topic(language: SchemaType) -> &'static str {
@@ -228,16 +229,28 @@ fn latency(
     );
 }
 
-fn idle_connections(gateway: &processes::Process) {
-    const COUNT: usize = 1000;
+/// What a connection costs the gateway's process (not the kernel) before its first request, and idle after one.
+fn idle_connections(gateway: &processes::Process, frame: &[u8]) {
+    const COUNT: usize = 500;
+    let mut buffer = Vec::new();
     let before = gateway.resident_kib();
-    let streams: Vec<TcpStream> = (0..COUNT).map(|_| connect(gateway.address)).collect();
-    #[allow(clippy::disallowed_methods, reason = "no runtime here")]
-    std::thread::sleep(Duration::from_secs(1));
-    let grown = gateway.resident_kib().saturating_sub(before);
+    let mut streams: Vec<TcpStream> = (0..COUNT).map(|_| connect(gateway.address)).collect();
+    let settle = || {
+        #[allow(clippy::disallowed_methods, reason = "no runtime here")]
+        std::thread::sleep(Duration::from_secs(1));
+        gateway.resident_kib().saturating_sub(before) as f64 / COUNT as f64
+    };
     println!(
-        "{COUNT} idle connections before their first request: {:.1} KiB each",
-        grown as f64 / streams.len() as f64
+        "{COUNT} connections before their first request: {:.1} KiB each",
+        settle()
+    );
+    for stream in &mut streams {
+        stream.write_all(frame).unwrap();
+        read_response(stream, &mut buffer);
+    }
+    println!(
+        "  idle after one request, with a connection to the broker: {:.1} KiB each",
+        settle()
     );
 }
 

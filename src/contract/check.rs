@@ -15,6 +15,9 @@ use crate::wire::reader::Reader;
 use std::fmt::Display;
 use ulid::Ulid;
 
+/// A buffer that one large batch has grown beyond this is not kept for the next.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
 /// What was found about one partition's batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BatchVerdict {
@@ -106,7 +109,9 @@ impl Checker {
             }
         }
         self.format = walk.value.format().or(walk.key.format());
-        walk.verdict(count, reference)
+        let verdict = walk.verdict(count, reference);
+        self.decompressor.shrink(KEPT_BYTES_MAX);
+        verdict
     }
 }
 

@@ -116,6 +116,8 @@ impl Relay<'_> {
                 self.session.relax(&mut self.world);
             }
             let deadline = if budget_is_used_up {
+                // It is not the client who is slow.
+                self.frame_since = self.frame_since.map(|_| (Instant::now(), 0));
                 Instant::now() + BUDGET_PAUSE
             } else {
                 self.deadline()
