@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
             }
         }
         Err(error) => {
-            error.error_code();
+            let _ = error.error_code();
         }
     }
 });
