@@ -160,12 +160,14 @@ impl<'a> Keywords<'_, 'a> {
                 .ok_or_else(|| self.wrong("multipleOf", expected))?;
             rules.multiple_of = Some((divisor, text.clone()));
         }
+        rules.find_range();
         let NumberRules {
             minimum,
             exclusive_minimum,
             maximum,
             exclusive_maximum,
             multiple_of,
+            ..
         } = &rules;
         let limits = [minimum, exclusive_minimum, maximum, exclusive_maximum];
         let any = multiple_of.is_some() || limits.into_iter().any(Option::is_some);
@@ -268,7 +270,7 @@ impl<'a> Keywords<'_, 'a> {
         let mut properties = Vec::new();
         for (name, json) in self.named("properties")? {
             let schema = Some(self.compiler.child(json, self.resource)?);
-            properties.push(Property::new(name.into(), schema, None));
+            properties.push(Property::new(name.into(), schema));
         }
         object.required = required;
         object.properties = table(properties, &object.required);
@@ -389,10 +391,12 @@ fn table(mut properties: Vec<Property>, required: &[Box<str>]) -> PropertyTable 
         .map(|(at, property)| (property.name.clone(), at))
         .collect();
     for (index, name) in required.iter().enumerate() {
-        let required = Some(index as u32);
-        match places.get(name).and_then(|at| properties.get_mut(*at)) {
-            Some(property) => property.required = required,
-            None => properties.push(Property::new(name.clone(), None, required)),
+        if let Some(property) = places.get(name).and_then(|at| properties.get_mut(*at)) {
+            property.require(index);
+        } else {
+            let mut property = Property::new(name.clone(), None);
+            property.require(index);
+            properties.push(property);
         }
     }
     PropertyTable::new(properties)

@@ -119,24 +119,54 @@ pub struct NumberRules {
     pub maximum: Option<Limit>,
     pub exclusive_maximum: Option<Limit>,
     pub multiple_of: Option<(Divisor, Box<str>)>,
+    /// Whole numbers from the first to the second are within all of these.
+    pub range: Option<(i64, i64)>,
 }
 
 impl NumberRules {
-    /// What the number in `text` should be and is not: words, and the number that they speak of.
+    /// Finds the whole numbers that are surely within the limits, once those are set.
+    pub fn find_range(&mut self) {
+        let bound = |limit: &Option<Limit>, unlimited: i64, step: i64| match limit {
+            None => Some(unlimited),
+            Some(limit) => limit.short.map(|limit| limit + step),
+        };
+        self.range = self.multiple_of.is_none().then_some(()).and_then(|()| {
+            let least = bound(&self.minimum, i64::MIN, 0)?.max(bound(&self.exclusive_minimum, i64::MIN, 1)?);
+            let most = bound(&self.maximum, i64::MAX, 0)?.min(bound(&self.exclusive_maximum, i64::MAX, -1)?);
+            Some((least, most))
+        });
+    }
+
+    /// Whether a number is surely as it should be; it may be so in any case. `whole`: without what is behind its
+    /// point.
     #[inline]
+    pub fn surely_holds(&self, whole: i64, fraction: bool) -> bool {
+        let away = i64::from(fraction);
+        self.range
+            .is_some_and(|(least, most)| whole - away >= least && whole + away <= most)
+    }
+
+    /// What the number in `text` should be and is not: words, and the number that they speak of.
     pub fn violation(&self, text: &[u8]) -> Option<(&'static str, &str)> {
-        let limits = [
-            (&self.minimum, "at least", Ordering::is_ge as fn(Ordering) -> bool),
-            (&self.maximum, "at most", Ordering::is_le),
-            (&self.exclusive_minimum, "more than", Ordering::is_gt),
-            (&self.exclusive_maximum, "less than", Ordering::is_lt),
-        ];
-        for (limit, words, holds) in limits {
-            if let Some(limit) = limit
-                && !holds(limit.order(text))
-            {
-                return Some((words, &limit.text));
-            }
+        if let Some(limit) = &self.minimum
+            && limit.order(text).is_lt()
+        {
+            return Some(("at least", &limit.text));
+        }
+        if let Some(limit) = &self.maximum
+            && limit.order(text).is_gt()
+        {
+            return Some(("at most", &limit.text));
+        }
+        if let Some(limit) = &self.exclusive_minimum
+            && limit.order(text).is_le()
+        {
+            return Some(("more than", &limit.text));
+        }
+        if let Some(limit) = &self.exclusive_maximum
+            && limit.order(text).is_ge()
+        {
+            return Some(("less than", &limit.text));
         }
         match &self.multiple_of {
             Some((divisor, of)) if !divisor.divides(&Decimal::parse(text)) => Some(("a multiple of", of)),
@@ -222,7 +252,7 @@ pub struct Contains {
 #[derive(Default)]
 pub struct ObjectRules {
     pub properties: PropertyTable,
-    /// Names in `required`, in their order; a property's `required` is an index into this.
+    /// Names in `required`, in their order, which is that of the properties' bits.
     pub required: Vec<Box<str>>,
     pub patterns: Vec<(u32, SubschemaId)>,
     pub rest: Rest,
@@ -297,33 +327,45 @@ impl Applied {
 pub struct Property {
     pub name: Box<str>,
     pub schema: Option<SubschemaId>,
-    pub required: Option<u32>,
-    /// The name in quotes, as payloads mostly have it.
+    /// Its bit among the first 64 required names.
+    pub bit: u64,
+    /// The name in quotes, escaped as payloads mostly have it, and its first 16 bytes with a mask of them.
     quoted: Box<[u8]>,
+    start: u128,
+    mask: u128,
 }
 
 impl Property {
-    pub fn new(name: Box<str>, schema: Option<SubschemaId>, required: Option<u32>) -> Self {
-        let quoted = format!("\"{name}\"").into_bytes().into();
+    pub fn new(name: Box<str>, schema: Option<SubschemaId>) -> Self {
+        let quoted = serde_json::Value::from(&*name).to_string().into_bytes();
+        let mut start = [0; 16];
+        start.iter_mut().zip(&quoted).for_each(|(to, byte)| *to = *byte);
         Self {
             name,
             schema,
-            required,
-            quoted,
+            bit: 0,
+            start: u128::from_le_bytes(start),
+            mask: u128::MAX >> (128 - 8 * quoted.len().min(16)),
+            quoted: quoted.into(),
         }
     }
 
-    /// Its bit among the first 64 required names.
-    #[inline]
-    pub fn required_bit(&self) -> u64 {
-        self.required.and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
+    /// It is the `index`th in `required`.
+    pub fn require(&mut self, index: usize) {
+        self.bit = 1u64.checked_shl(index as u32).unwrap_or(0);
     }
 
     /// What is behind this name, in quotes, at the start of `text`; `None` also when it is written in another way.
     #[inline]
     pub fn behind<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let Some(chunk) = text.first_chunk::<16>() else {
+            return text.strip_prefix(&*self.quoted);
+        };
+        if (u128::from_le_bytes(*chunk) ^ self.start) & self.mask != 0 {
+            return None;
+        }
         let (start, rest) = text.split_at_checked(self.quoted.len())?;
-        same(start, &self.quoted).then_some(rest)
+        (start.len() <= 16 || *start == *self.quoted).then_some(rest)
     }
 }
 
@@ -403,7 +445,7 @@ impl PropertyTable {
 
 /// Equality of short names without a call: words from both ends, which overlap.
 #[inline]
-fn same(left: &[u8], right: &[u8]) -> bool {
+pub fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
         && match left.len() {
             0..4 => left.iter().zip(right).all(|(one, other)| one == other),

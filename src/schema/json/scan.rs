@@ -13,6 +13,8 @@ pub struct Number<'a> {
     pub raw: &'a [u8],
     /// It has a fraction or an exponent.
     pub fraction: bool,
+    /// What is before the point; `None` when there are more than 18 digits, or an exponent.
+    pub whole: Option<i64>,
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -20,7 +22,10 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 #[inline]
 pub fn trim(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = text {
+    while let [byte, rest @ ..] = text
+        && *byte <= b' '
+        && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+    {
         text = rest;
     }
     text
@@ -114,46 +119,72 @@ fn escaped_string<'a>(text: &'a [u8], mut rest: &'a [u8]) -> Option<(Text<'a>, &
 /// `-? (0 | [1-9][0-9]*) (\.[0-9]+)? ([eE][+-]?[0-9]+)?`
 #[inline]
 pub fn number(text: &[u8]) -> Option<(Number<'_>, &[u8])> {
-    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    let mut rest = match unsigned {
-        [b'0', rest @ ..] => rest,
-        _ => digits(unsigned)?,
+    let (negative, unsigned) = match text {
+        [b'-', unsigned @ ..] => (true, unsigned),
+        _ => (false, text),
     };
+    let (whole, mut rest) = digits(unsigned)?;
+    if let ([b'0', ..], true) = (unsigned, unsigned.len() - rest.len() > 1) {
+        return None;
+    }
+    let mut whole = whole.map(|whole| if negative { -whole } else { whole });
     let mut fraction = false;
     if let [b'.', behind @ ..] = rest {
         fraction = true;
-        rest = digits(behind)?;
+        (_, rest) = digits(behind)?;
     }
     if let [b'e' | b'E', behind @ ..] = rest {
         fraction = true;
-        rest = match behind {
+        whole = None;
+        (_, rest) = match behind {
             [b'+' | b'-', behind @ ..] => digits(behind)?,
             _ => digits(behind)?,
         };
     }
     let raw = text.get(..text.len() - rest.len())?;
-    Some((Number { raw, fraction }, rest))
+    Some((Number { raw, fraction, whole }, rest))
 }
 
-/// What is behind one or more digits.
+/// The value of one or more digits, when there are at most 18, and what is behind them.
 #[inline]
-fn digits(text: &[u8]) -> Option<&[u8]> {
-    let mut rest = text;
-    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
+fn digits(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
+    if let Some(chunk) = text.first_chunk::<8>() {
         // A digit is now 0 to 9; adding 0x76 sets the high bit of what is more.
         let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'0'));
         let other = (((word & !HIGHS) + ONES * 0x76) | word) & HIGHS;
+        let count = other.trailing_zeros() / 8;
         if other != 0 {
-            let count = (other.trailing_zeros() / 8) as usize;
-            rest = rest.get(count..)?;
-            return (rest.len() < text.len()).then_some(rest);
+            if count == 0 {
+                return None;
+            }
+            let value = eight_digits(word << (64 - 8 * count));
+            return Some((Some(value), text.get(count as usize..)?));
         }
+    }
+    many_digits(text)
+}
+
+/// More than 7, or the last of the text.
+#[inline(never)]
+fn many_digits(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
+    let mut rest = text;
+    let mut value = 0i64;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
         rest = behind;
     }
-    while let [b'0'..=b'9', behind @ ..] = rest {
-        rest = behind;
+    match text.len() - rest.len() {
+        0 => None,
+        count => Some(((count <= 18).then_some(value), rest)),
     }
-    (rest.len() < text.len()).then_some(rest)
+}
+
+/// The number that eight digits make, each 0 to 9, the first one in the lowest byte: pairs, then fours, then all.
+#[inline]
+fn eight_digits(word: u64) -> i64 {
+    let pairs = word.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
+    (fours.wrapping_mul(10_000 << 32 | 1) >> 32) as i64
 }
 
 /// What is behind `true`, `false` or `null`.

@@ -315,7 +315,7 @@ impl<'a> Walk<'a> {
                 && let Some(property) = rules.properties.list.get(index)
             {
                 guess = index + 1;
-                seen |= property.required_bit();
+                seen |= property.bit;
                 if let Some(schema) = property.schema {
                     named = true;
                     if !self.check::<EXPLAIN>(schema, value_at) {

@@ -11,7 +11,8 @@ use proptest::sample::select;
 const SCHEMAS: &[&str] = &[
     r#"{"type":["object","array"]}"#,
     r#"{"type":"object","required":["id","a"],"additionalProperties":false,"minProperties":2,"maxProperties":3,"properties":{
-        "id":{"type":"string","minLength":1,"maxLength":3},"a":{"type":"integer","minimum":-1,"maximum":12},"":{},"né":{"type":"null"}}}"#,
+        "id":{"type":"string","minLength":1,"maxLength":3},"a":{"type":"integer","minimum":-1,"maximum":12},"":{},"né":{"type":"null"},
+        "say \"a\"":{"type":"null"},"c:\\new":{"type":"null"}}}"#,
     r#"{"type":"object","properties":{"id":{"enum":["x","é",null,1.0,true]},"a":{"type":"number","exclusiveMinimum":0,"multipleOf":0.5},
         "name with spaces":{"pattern":"^[a-z]+$"}},"additionalProperties":{"type":"array","maxItems":2,"items":{"type":["string","integer"]}}}"#,
     r##"{"oneOf":[{"type":"null"},{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"boolean"},{"type":"object","properties":{"a":{"$ref":"#"}}}]}}]}"##,
@@ -47,6 +48,11 @@ fn key() -> impl Strategy<Value = &'static str> {
         r#""name with spaces""#,
         r#""another one""#,
         r#""a\q""#,
+        r#""say "a"""#,
+        r#""say \"a\"""#,
+        r#""say \u0022a\"""#,
+        r#""c:\new""#,
+        r#""c:\\new""#,
         "id",
     ];
     select(names.to_vec())
@@ -194,4 +200,56 @@ fn parts_share_one_budget_of_steps() {
     // The budget of the whole, which grows with the nodes, is the walk's to judge.
     assert!(!validator.accepts_at_once(payload(1_300).as_bytes(), &mut reused));
     assert!(validator.validate(payload(100).as_bytes()).is_ok());
+}
+
+#[test]
+fn a_name_with_a_quote_or_a_backslash_is_taken_only_as_json_writes_it() {
+    let validator = validator(
+        r#"{"type":"object","required":["say \"a\"","c:\\new"],"properties":{"say \"a\"":{},"c:\\new":{}}}"#,
+    );
+    let mut reused = Reused::default();
+    for (payload, valid) in [
+        (r#"{"say \"a\"":1,"c:\\new":2}"#, true),
+        (r#"{"say \u0022a\u0022":1,"c:\u005cnew":2}"#, true),
+        (r#"{"say "a"":1,"c:\\new":2}"#, false),
+        (r#"{"say \"a\"":1,"c:\new":2}"#, false),
+    ] {
+        assert_eq!(
+            validator.accepts_at_once(payload.as_bytes(), &mut reused),
+            valid,
+            "{payload}"
+        );
+        agree(&validator, payload.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn whole_numbers_of_every_length_are_read_exactly() {
+    let validator = validator(
+        r#"{"type":"array","items":{"type":"number","minimum":-1000000000000000000,"exclusiveMaximum":99999999}}"#,
+    );
+    for length in 1..40 {
+        for digits in ["9", "1", "0"].map(|digit| digit.repeat(length)) {
+            for text in [
+                digits.clone(),
+                format!("-{digits}"),
+                format!("{digits}.5"),
+                format!("-{digits}.0"),
+                format!("1{digits}e-1"),
+            ] {
+                agree(&validator, format!("[{text},{text}   ]").as_bytes()).unwrap();
+            }
+        }
+    }
+    for text in [
+        "99999998",
+        "99999999",
+        "99999998.0",
+        "99999998.9",
+        "100000000",
+        "-1000000000000000000",
+        "-1000000000000000001",
+    ] {
+        agree(&validator, format!("[{text}]").as_bytes()).unwrap();
+    }
 }
