@@ -134,7 +134,7 @@ def lines(topic):
 
 
 def commands(records, bootstrap, codec):
-    java = ["java", "-cp", f"{REAL}/classes:{REAL}/clients/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+    java = ["java", "-cp", f"{ROOT}/target/built/classes:{REAL}/clients/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
     python = [f"{REAL}/venv/bin/python", ROOT / "tests/real/python/produce.py"]
     settings = [f"bootstrap.servers={bootstrap}", f"compression.type={codec}"]
     text = pathlib.Path(records).with_suffix(".txt")

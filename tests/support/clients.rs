@@ -1,10 +1,13 @@
 //! The client programs of `tests/real/`, and kcat.
 
-use super::places::{project, real, scratch};
-use super::process::{Ran, run};
+use super::places::{built, project, real, scratch};
+use super::process::{Ran, run, run_for};
 use super::records::{Consumed, Outcome, Record, file_text};
 use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use tempfile::TempDir;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Client {
@@ -89,6 +92,43 @@ impl Client {
     }
 }
 
+/// A Java producer that sends record after record, each acknowledged before the next, until it is stopped.
+pub struct Sending {
+    thread: JoinHandle<Vec<Outcome>>,
+    end: PathBuf,
+    _folder: TempDir,
+}
+
+impl Sending {
+    pub fn start(bootstrap: &str, records: &[Record]) -> Self {
+        let folder = scratch();
+        let (file, end) = (folder.path().join("records"), folder.path().join("end"));
+        fs::write(&file, file_text(records)).unwrap();
+        let arguments = vec![
+            file.to_str().unwrap().to_owned(),
+            format!("until:{}", end.display()),
+        ];
+        let settings = configuration(bootstrap, &["delivery.timeout.ms=120000", "max.block.ms=120000"]);
+        let command = [java("Produce"), arguments, settings].concat();
+        let thread = std::thread::spawn(move || {
+            let lines = run_for(300, &command).json_lines();
+            lines.iter().map(Outcome::read).collect()
+        });
+        Self {
+            thread,
+            end,
+            _folder: folder,
+        }
+    }
+
+    /// What became of each record that was sent; panics when all had been sent before.
+    pub fn stop(self) -> Vec<Outcome> {
+        assert!(!self.thread.is_finished(), "it was to be stopped in mid-stream");
+        fs::write(&self.end, "").unwrap();
+        self.thread.join().unwrap()
+    }
+}
+
 fn configuration(bootstrap: &str, settings: &[&str]) -> Vec<String> {
     let mut all = vec![format!("bootstrap.servers={bootstrap}")];
     all.extend(settings.iter().map(|&setting| setting.to_owned()));
@@ -97,7 +137,6 @@ fn configuration(bootstrap: &str, settings: &[&str]) -> Vec<String> {
 
 /// The command line of a class of `tests/real/java`.
 pub fn java(class: &str) -> Vec<String> {
-    let real = real();
     // The client is short-lived: the first compiler tier is all it needs.
     vec![
         "java".to_owned(),
@@ -106,7 +145,7 @@ pub fn java(class: &str) -> Vec<String> {
         "-XX:TieredStopAtLevel=1".to_owned(),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned(),
         "-cp".to_owned(),
-        format!("{0}/classes:{0}/clients/*", real.display()),
+        format!("{}/classes:{}/clients/*", built().display(), real().display()),
         class.to_owned(),
     ]
 }
@@ -116,7 +155,7 @@ pub fn python(script: &str) -> Vec<String> {
     let real = real();
     vec![
         "env".to_owned(),
-        format!("PYTHONPATH={}", real.join("messages").display()),
+        format!("PYTHONPATH={}", built().join("messages").display()),
         real.join("venv/bin/python").to_str().unwrap().to_owned(),
         project("tests/real/python")
             .join(script)

@@ -7,7 +7,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
-/// What `tests/run` fetched and compiled: `kafka/`, `clients/`, `classes/`, `venv/`, `messages/`.
+/// What `tests/run` fetched: `kafka/`, `clients/`, `venv/`.
 pub fn real() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let real = std::env::var_os("PORTCULLIS_REAL").map_or_else(|| root.join("target/real"), PathBuf::from);
@@ -17,6 +17,17 @@ pub fn real() -> PathBuf {
         real.display()
     );
     real
+}
+
+/// What `tests/run` compiled: `classes/`, `messages/`.
+pub fn built() -> PathBuf {
+    let built = project("target/built");
+    assert!(
+        built.join("classes/.compiled").exists(),
+        "nothing in {}: run `bash tests/run --fetch`",
+        built.display()
+    );
+    built
 }
 
 /// A file of the project.

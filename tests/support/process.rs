@@ -129,8 +129,12 @@ impl Ran {
 
 /// Runs a program for at most a minute and a half.
 pub fn run(command: &[String]) -> Ran {
+    run_for(90, command)
+}
+
+pub fn run_for(seconds: u32, command: &[String]) -> Ran {
     let output = Command::new("timeout")
-        .args(["-k", "5", "90"])
+        .args(["-k", "5", &seconds.to_string()])
         .args(command)
         .stdin(Stdio::null())
         .output()

@@ -1,6 +1,9 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -8,9 +11,10 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Produce FILE together|apart|commit|abort key=value...: sends the file's records and prints one line for each.
- * "together" lets batches fill until all are handed over; "apart" waits for each record; "commit" and "abort" do as
- * "together" in one transaction and print one more line about how it ended.
+ * Produce FILE together|apart|until:END|commit|abort key=value...: sends the file's records and prints one line for
+ * each. "together" lets batches fill until all are handed over; "apart" waits for each record; "until" as well, with a
+ * pause between, and stops when a file END appears; "commit" and "abort" do as "together" in one transaction and print
+ * one more line about how it ended.
  */
 public final class Produce {
     public static void main(String[] arguments) throws Exception {
@@ -19,7 +23,9 @@ public final class Produce {
         boolean transactional = how.equals("commit") || how.equals("abort");
         Properties configuration = new Properties();
         // Long enough for all records to be handed over before the first batch leaves; flush() ends the wait.
-        configuration.put("linger.ms", how.equals("apart") ? "0" : "3000");
+        boolean apart = how.equals("apart") || how.startsWith("until:");
+        Path end = how.startsWith("until:") ? Path.of(how.substring("until:".length())) : null;
+        configuration.put("linger.ms", apart ? "0" : "3000");
         configuration.put("batch.size", "1000000");
         configuration.put("delivery.timeout.ms", "30000");
         configuration.put("request.timeout.ms", "10000");
@@ -37,13 +43,16 @@ public final class Produce {
                 producer.initTransactions();
                 producer.beginTransaction();
             }
-            for (int index = 0; index < records.size(); index++) {
+            for (int index = 0; index < records.size() && (end == null || !Files.exists(end)); index++) {
                 int at = index;
                 try {
                     Future<RecordMetadata> sent = producer.send(records.get(index),
                         (metadata, error) -> outcomes[at] = Records.outcome(at, metadata, error));
-                    if (how.equals("apart")) {
+                    if (apart) {
                         producer.flush();
+                    }
+                    if (end != null) {
+                        TimeUnit.MILLISECONDS.sleep(2);
                     }
                 } catch (KafkaException error) {
                     outcomes[at] = Records.outcome(at, null, error);
@@ -66,7 +75,9 @@ public final class Produce {
             }
         }
         for (String outcome : outcomes) {
-            System.out.println(outcome);
+            if (outcome != null || end == null) {
+                System.out.println(outcome);
+            }
         }
         if (ending != null) {
             System.out.println(ending);
