@@ -3,8 +3,9 @@
 //! A schema's text becomes a tree ([`document`]), its references are found ([`resources`], [`uri`], [`draft`]) and
 //! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. Most payloads are
 //! accepted by a [`single_pass`] over the text ([`scan`], [`way`]); any other becomes a [`tape`], and the [`walk`]
-//! applies the program to it ([`equal`], [`number`], [`text`]); [`path`] says where it failed.
+//! applies the program to it ([`applied`], [`unevaluated`], [`equal`], [`number`], [`text`]); [`path`] says where it failed.
 
+mod applied;
 mod compile;
 mod document;
 mod draft;
@@ -21,6 +22,7 @@ mod simple_pattern;
 mod single_pass;
 mod tape;
 mod text;
+mod unevaluated;
 mod uri;
 pub mod validate;
 mod walk;

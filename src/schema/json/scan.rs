@@ -44,7 +44,11 @@ pub fn special(word: u64) -> u64 {
 }
 
 /// A string whose opening quote is taken already. Its UTF-8 is checked.
-#[inline]
+#[allow(
+    clippy::inline_always,
+    reason = "a call for each value costs a twentieth of the time"
+)]
+#[inline(always)]
 pub fn string(text: &[u8]) -> Option<(Text<'_>, &[u8])> {
     let mut rest = text;
     let mut high = 0;
@@ -67,38 +71,35 @@ pub fn string(text: &[u8]) -> Option<(Text<'_>, &[u8])> {
     end_of_string(text, rest, high & HIGHS != 0 || !plain.is_ascii())
 }
 
-#[inline]
+#[allow(
+    clippy::inline_always,
+    reason = "a call for each value costs a twentieth of the time"
+)]
+#[inline(always)]
 fn end_of_string<'a>(text: &'a [u8], rest: &'a [u8], high: bool) -> Option<(Text<'a>, &'a [u8])> {
-    let raw = text.get(..text.len() - rest.len())?;
-    match rest {
-        [b'"', rest @ ..] if !high || std::str::from_utf8(raw).is_ok() => Some((
-            Text {
-                raw,
-                escaped: false,
-                ascii: !high,
-            },
-            rest,
-        )),
-        [b'\\', ..] => escaped_string(text, rest),
-        _ => None,
+    let (behind, escaped) = match rest {
+        [b'"', behind @ ..] => (behind, false),
+        [b'\\', ..] => (escaped_string(rest)?, true),
+        _ => return None,
+    };
+    let raw = text.get(..text.len() - behind.len() - 1)?;
+    if (high || escaped) && std::str::from_utf8(raw).is_err() {
+        return None;
     }
+    let string = Text {
+        raw,
+        escaped,
+        ascii: !high && !escaped,
+    };
+    Some((string, behind))
 }
 
-/// The rest of a string from its first escape on.
+/// From a string's first escape to behind its closing quote.
 #[inline(never)]
-fn escaped_string<'a>(text: &'a [u8], mut rest: &'a [u8]) -> Option<(Text<'a>, &'a [u8])> {
+fn escaped_string(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         rest = match rest {
-            [b'"', behind @ ..] => {
-                let raw = text.get(..text.len() - rest.len())?;
-                std::str::from_utf8(raw).ok()?;
-                let string = Text {
-                    raw,
-                    escaped: true,
-                    ascii: false,
-                };
-                return Some((string, behind));
-            }
+            [b'"', behind @ ..] => return Some(behind),
             [
                 b'\\',
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
@@ -117,7 +118,11 @@ fn escaped_string<'a>(text: &'a [u8], mut rest: &'a [u8]) -> Option<(Text<'a>, &
 }
 
 /// `-? (0 | [1-9][0-9]*) (\.[0-9]+)? ([eE][+-]?[0-9]+)?`
-#[inline]
+#[allow(
+    clippy::inline_always,
+    reason = "a call for each value costs a twentieth of the time"
+)]
+#[inline(always)]
 pub fn number(text: &[u8]) -> Option<(Number<'_>, &[u8])> {
     let (negative, unsigned) = match text {
         [b'-', unsigned @ ..] => (true, unsigned),
@@ -148,17 +153,13 @@ pub fn number(text: &[u8]) -> Option<(Number<'_>, &[u8])> {
 /// The value of one or more digits, when there are at most 18, and what is behind them.
 #[inline]
 fn digits(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
-    if let Some(chunk) = text.first_chunk::<8>() {
-        // A digit is now 0 to 9; adding 0x76 sets the high bit of what is more.
-        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'0'));
-        let other = (((word & !HIGHS) + ONES * 0x76) | word) & HIGHS;
-        let count = other.trailing_zeros() / 8;
-        if other != 0 {
-            if count == 0 {
-                return None;
-            }
-            let value = eight_digits(word << (64 - 8 * count));
-            return Some((Some(value), text.get(count as usize..)?));
+    if let Some(chunk) = text.first_chunk() {
+        let (count, value) = leading_digits(*chunk);
+        if count == 0 {
+            return None;
+        }
+        if count < 8 {
+            return Some((Some(value), text.get(count..)?));
         }
     }
     many_digits(text)
@@ -167,8 +168,29 @@ fn digits(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
 /// More than 7, or the last of the text.
 #[inline(never)]
 fn many_digits(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
+    const POWERS: [i64; 9] = [
+        1,
+        10,
+        100,
+        1_000,
+        10_000,
+        100_000,
+        1_000_000,
+        10_000_000,
+        100_000_000,
+    ];
     let mut rest = text;
     let mut value = 0i64;
+    while let Some(chunk) = rest.first_chunk() {
+        let (count, more) = leading_digits(*chunk);
+        let power = POWERS.get(count).copied().unwrap_or(0);
+        value = value.wrapping_mul(power).wrapping_add(more);
+        rest = rest.get(count..)?;
+        if count < 8 {
+            break;
+        }
+    }
+    // All that is left when it is less than a chunk.
     while let [digit @ b'0'..=b'9', behind @ ..] = rest {
         value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
         rest = behind;
@@ -177,6 +199,18 @@ fn many_digits(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
         0 => None,
         count => Some(((count <= 18).then_some(value), rest)),
     }
+}
+
+/// How many digits a chunk starts with, and the number they make; 0 when there are none.
+#[inline]
+fn leading_digits(chunk: [u8; 8]) -> (usize, i64) {
+    // A digit is now 0 to 9; adding 0x76 sets the high bit of what is more.
+    let word = u64::from_le_bytes(chunk) ^ (ONES * u64::from(b'0'));
+    let other = (((word & !HIGHS) + ONES * 0x76) | word) & HIGHS;
+    let count = other.trailing_zeros() / 8;
+    // In two steps, because a shift by 64 is none.
+    let aligned = word << (32 - 4 * count) << (32 - 4 * count);
+    (count as usize, eight_digits(aligned))
 }
 
 /// The number that eight digits make, each 0 to 9, the first one in the lowest byte: pairs, then fours, then all.

@@ -3,7 +3,7 @@
 
 use super::number::Decimal;
 use super::program::{
-    Applied, ArrayRules, NumberRules, ObjectRules, Program, Rest, StringRules, Subschema, SubschemaId,
+    ArrayRules, NumberRules, ObjectRules, Program, Rest, StringRules, Subschema, SubschemaId,
 };
 use super::tape::{Node, kind};
 use super::text::{count_characters, unescape};
@@ -19,9 +19,9 @@ const STEPS_PER_NODE: u64 = 64;
 pub struct Scratch {
     pub(super) text: Vec<u8>,
     /// One flag a child: whether something evaluated it. Used as a stack.
-    marks: Vec<bool>,
+    pub(super) marks: Vec<bool>,
     /// The resources on the way to the current subschema, outermost first.
-    scope: Vec<u32>,
+    pub(super) scope: Vec<u32>,
     pub(super) hashes: Vec<(u64, u32)>,
 }
 
@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    fn fail<const EXPLAIN: bool>(&mut self, at: u32, expected: impl FnOnce() -> String) -> bool {
+    pub(super) fn fail<const EXPLAIN: bool>(&mut self, at: u32, expected: impl FnOnce() -> String) -> bool {
         if EXPLAIN {
             self.note(at, expected());
         }
@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
 
     /// Opens a subschema: whether it changed the dynamic scope; `None` when a limit is reached.
     #[inline]
-    fn enter(&mut self, subschema: &Subschema) -> Option<bool> {
+    pub(super) fn enter(&mut self, subschema: &Subschema) -> Option<bool> {
         if self.stopped.is_some() || !self.charge(1) {
             return None;
         }
@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    fn leave(&mut self, scoped: bool) {
+    pub(super) fn leave(&mut self, scoped: bool) {
         self.open -= 1;
         if scoped {
             self.scratch.scope.pop();
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn matches(&mut self, pattern: u32, node: &Node) -> bool {
+    pub(super) fn matches(&mut self, pattern: u32, node: &Node) -> bool {
         let program = self.program;
         match program.patterns.get(pattern as usize) {
             Some(pattern) => self.with_text(node, |text| pattern.is_match(text)),
@@ -399,7 +399,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the object has a member of this name, looking at all of them.
-    fn has_member(&mut self, object: &Node, at: u32, name: &str) -> bool {
+    pub(super) fn has_member(&mut self, object: &Node, at: u32, name: &str) -> bool {
         let mut key_at = at + 1;
         while key_at < object.next {
             let Some(key) = self.node(key_at) else {
@@ -465,278 +465,6 @@ impl<'a> Walk<'a> {
             return self.fail::<EXPLAIN>(at, || "expected no two equal items".to_owned());
         }
         true
-    }
-
-    fn check_applied<const EXPLAIN: bool>(
-        &mut self,
-        applied: &'a Applied,
-        subschema: &'a Subschema,
-        node: &'a Node,
-        at: u32,
-    ) -> bool {
-        for schema in &applied.all {
-            if !self.check::<EXPLAIN>(*schema, at) {
-                return false;
-            }
-        }
-        for reference in &applied.dynamic {
-            let target = self.dynamic_target(reference.target, reference.anchor);
-            if !self.check::<EXPLAIN>(target, at) {
-                return false;
-            }
-        }
-        if let Some(any) = &applied.any
-            && !any.iter().any(|schema| self.check::<false>(*schema, at))
-        {
-            return self.fail_alternatives::<EXPLAIN>(any, node, at, "anyOf");
-        }
-        if let Some(one) = &applied.one {
-            let mut matching = one.iter().filter(|schema| self.check::<false>(**schema, at));
-            match (matching.next(), matching.next()) {
-                (Some(_), None) => {}
-                (None, _) => return self.fail_alternatives::<EXPLAIN>(one, node, at, "oneOf"),
-                _ => {
-                    return self.fail::<EXPLAIN>(at, || "matches more than one schema of `oneOf`".to_owned());
-                }
-            }
-        }
-        if let Some(not) = applied.not
-            && self.check::<false>(not, at)
-        {
-            return self.fail::<EXPLAIN>(at, || "matches the schema in `not`".to_owned());
-        }
-        if let Some(condition) = &applied.condition {
-            let branch = if self.check::<false>(condition.test, at) {
-                condition.then
-            } else {
-                condition.otherwise
-            };
-            if let Some(schema) = branch
-                && !self.check::<EXPLAIN>(schema, at)
-            {
-                return false;
-            }
-        }
-        if node.kind == kind::OBJECT {
-            for (name, schema) in &applied.dependent {
-                if self.has_member(node, at, name) && !self.check::<EXPLAIN>(*schema, at) {
-                    return false;
-                }
-            }
-        }
-        let unevaluated = match node.kind {
-            kind::OBJECT => applied.unevaluated_properties,
-            kind::ARRAY => applied.unevaluated_items,
-            _ => None,
-        };
-        match unevaluated {
-            Some(schema) => self.check_unevaluated::<EXPLAIN>(schema, subschema, node, at),
-            None => true,
-        }
-    }
-
-    /// Says more than "none matches" when only one of the alternatives takes a value of this type.
-    fn fail_alternatives<const EXPLAIN: bool>(
-        &mut self,
-        list: &'a [SubschemaId],
-        node: &Node,
-        at: u32,
-        keyword: &str,
-    ) -> bool {
-        if !EXPLAIN {
-            return false;
-        }
-        let program = self.program;
-        let fits = |id: &&SubschemaId| {
-            let subschema = program.subschemas.get(**id as usize);
-            subschema.is_some_and(|subschema| subschema.types & node.kind != 0 && !subschema.never)
-        };
-        let mut fitting = list.iter().filter(fits);
-        if let (Some(only), None) = (fitting.next(), fitting.next()) {
-            return self.check::<true>(*only, at);
-        }
-        self.fail::<true>(at, || {
-            format!("matches none of {} schemas in `{keyword}`", list.len())
-        })
-    }
-
-    fn dynamic_target(&self, target: SubschemaId, anchor: u32) -> SubschemaId {
-        let found = self
-            .scratch
-            .scope
-            .iter()
-            .find_map(|resource| self.program.dynamic_anchors.get(&(*resource, anchor)));
-        found.copied().unwrap_or(target)
-    }
-
-    /// `schema` on every child that no keyword of `subschema`, or of what it applies, has evaluated.
-    fn check_unevaluated<const EXPLAIN: bool>(
-        &mut self,
-        schema: SubschemaId,
-        subschema: &'a Subschema,
-        node: &'a Node,
-        at: u32,
-    ) -> bool {
-        let base = self.scratch.marks.len();
-        self.scratch.marks.resize(base + node.count as usize, false);
-        if !self.charge(u64::from(node.count)) {
-            return false;
-        }
-        self.mark(subschema, node, at, base, true);
-        let is_object = node.kind == kind::OBJECT;
-        let mut child = at + 1;
-        let mut index = base;
-        let mut valid = true;
-        while valid && child < node.next {
-            let value = if is_object { child + 1 } else { child };
-            if self.scratch.marks.get(index) == Some(&false) {
-                valid = self.check::<EXPLAIN>(schema, value);
-                if EXPLAIN
-                    && !valid
-                    && let Some((at, expected)) = self.failure.as_mut()
-                    && expected == "value not allowed"
-                {
-                    *at = value;
-                    expected.clear();
-                    expected.push_str(if is_object {
-                        "property not allowed"
-                    } else {
-                        "item not allowed"
-                    });
-                }
-            }
-            index += 1;
-            child = self.after(value);
-        }
-        self.scratch.marks.truncate(base);
-        valid
-    }
-
-    fn mark_id(&mut self, id: SubschemaId, node: &'a Node, at: u32, base: usize) {
-        let program = self.program;
-        let Some(subschema) = program.subschemas.get(id as usize) else {
-            return;
-        };
-        let Some(scoped) = self.enter(subschema) else {
-            return;
-        };
-        self.mark(subschema, node, at, base, false);
-        self.leave(scoped);
-    }
-
-    fn mark_all(&mut self, node: &Node, base: usize) {
-        self.scratch
-            .marks
-            .iter_mut()
-            .skip(base)
-            .take(node.count as usize)
-            .for_each(|mark| *mark = true);
-    }
-
-    /// Marks the children that `subschema`, under which the node is valid, evaluates. `owner`: its own
-    /// `unevaluated…` does not count, being what asks.
-    fn mark(&mut self, subschema: &'a Subschema, node: &'a Node, at: u32, base: usize, owner: bool) {
-        if !self.charge(u64::from(node.count)) {
-            return;
-        }
-        if node.kind == kind::OBJECT {
-            if let Some(rules) = &subschema.object {
-                self.mark_members(rules, node, at, base);
-            }
-        } else if let Some(rules) = &subschema.array {
-            self.mark_items(rules, node, at, base);
-        }
-        let Some(applied) = &subschema.applied else { return };
-        let unevaluated = if node.kind == kind::OBJECT {
-            applied.unevaluated_properties
-        } else {
-            applied.unevaluated_items
-        };
-        if !owner && unevaluated.is_some() {
-            self.mark_all(node, base);
-            return;
-        }
-        for schema in &applied.all {
-            self.mark_id(*schema, node, at, base);
-        }
-        for reference in &applied.dynamic {
-            let target = self.dynamic_target(reference.target, reference.anchor);
-            self.mark_id(target, node, at, base);
-        }
-        for schema in applied.any.iter().chain(&applied.one).flatten() {
-            if self.check::<false>(*schema, at) {
-                self.mark_id(*schema, node, at, base);
-            }
-        }
-        if let Some(condition) = &applied.condition {
-            let branch = if self.check::<false>(condition.test, at) {
-                self.mark_id(condition.test, node, at, base);
-                condition.then
-            } else {
-                condition.otherwise
-            };
-            if let Some(schema) = branch {
-                self.mark_id(schema, node, at, base);
-            }
-        }
-        for (name, schema) in &applied.dependent {
-            if node.kind == kind::OBJECT && self.has_member(node, at, name) {
-                self.mark_id(*schema, node, at, base);
-            }
-        }
-    }
-
-    fn mark_members(&mut self, rules: &'a ObjectRules, node: &Node, at: u32, base: usize) {
-        if rules.rest != Rest::Absent {
-            self.mark_all(node, base);
-            return;
-        }
-        let mut key_at = at + 1;
-        let mut index = base;
-        while key_at < node.next {
-            let Some(key) = self.node(key_at) else { return };
-            let found = self.with_text(key, |name| rules.properties.find(name, usize::MAX));
-            let named = found
-                .and_then(|index| rules.properties.list.get(index)?.schema)
-                .is_some()
-                || rules
-                    .patterns
-                    .iter()
-                    .any(|(pattern, _)| self.matches(*pattern, key));
-            if named && let Some(mark) = self.scratch.marks.get_mut(index) {
-                *mark = true;
-            }
-            index += 1;
-            key_at = self.after(key_at + 1);
-        }
-    }
-
-    fn mark_items(&mut self, rules: &'a ArrayRules, node: &Node, at: u32, base: usize) {
-        if rules.rest != Rest::Absent {
-            self.mark_all(node, base);
-            return;
-        }
-        let prefix = rules.prefix.len().min(node.count as usize);
-        self.scratch
-            .marks
-            .iter_mut()
-            .skip(base)
-            .take(prefix)
-            .for_each(|mark| *mark = true);
-        let Some(contains) = rules.contains.as_ref().filter(|contains| contains.evaluates) else {
-            return;
-        };
-        let mut item_at = at + 1;
-        let mut index = base;
-        while item_at < node.next {
-            if self.check::<false>(contains.schema, item_at)
-                && let Some(mark) = self.scratch.marks.get_mut(index)
-            {
-                *mark = true;
-            }
-            index += 1;
-            item_at = self.after(item_at);
-        }
     }
 }
 
