@@ -13,6 +13,11 @@ impl<'a> Walk<'a> {
         node: &'a Node,
         at: u32,
     ) -> bool {
+        // Also those that end at once, at the value's type.
+        let lists = [Some(&applied.all), applied.any.as_ref(), applied.one.as_ref()];
+        if !self.charge(lists.into_iter().flatten().map(Vec::len).sum::<usize>() as u64) {
+            return false;
+        }
         for schema in &applied.all {
             if !self.check::<EXPLAIN>(*schema, at) {
                 return false;

@@ -11,6 +11,7 @@ use super::scan::{Number, Text, literal, number, string, trim};
 use super::tape::{MAX_DEPTH, MAX_NODES, Tape, kind};
 use super::text::{count_characters, unescape};
 use super::walk::{STEPS, Scratch, Walk};
+use super::way::compared;
 
 #[cfg(test)]
 mod tests;
@@ -102,7 +103,7 @@ impl<'a, 's> SinglePass<'a, 's> {
             _ => {
                 let rest = literal(text)?;
                 let allowed = subschema.values.iter().all(|values| {
-                    values.all.iter().any(|value| match value {
+                    compared(values).iter().any(|value| match value {
                         Json::Null => *first == b'n',
                         Json::Bool(value) => *first == if *value { b't' } else { b'f' },
                         _ => false,
@@ -383,7 +384,7 @@ fn number_is_valid_exactly(subschema: &Subschema, number: &Number) -> bool {
         return false;
     }
     let is_value = |values: &Values| {
-        values.all.iter().any(|value| match value {
+        compared(values).iter().any(|value| match value {
             Json::Number(text) => {
                 text.as_bytes() == number.raw
                     || Decimal::parse(text.as_bytes()).equals(&Decimal::parse(number.raw))

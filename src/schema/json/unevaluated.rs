@@ -93,6 +93,11 @@ impl<'a> Walk<'a> {
             self.mark_all(node, base);
             return;
         }
+        // Also those that end at once, at the value's type.
+        let lists = [Some(&applied.all), applied.any.as_ref(), applied.one.as_ref()];
+        if !self.charge(lists.into_iter().flatten().map(Vec::len).sum::<usize>() as u64) {
+            return;
+        }
         for schema in &applied.all {
             self.mark_id(*schema, node, at, base);
         }

@@ -12,7 +12,7 @@ use super::text::{count_characters, unescape};
 const MAX_OPEN: u32 = 600;
 /// Steps (subschemas visited, values compared) that every payload may take, and those it may take for each node.
 pub const STEPS: u64 = 500_000;
-const STEPS_PER_NODE: u64 = 64;
+pub const STEPS_PER_NODE: u64 = 64;
 
 /// What a walk reuses.
 #[derive(Default)]
@@ -322,6 +322,9 @@ impl<'a> Walk<'a> {
                         return false;
                     }
                 }
+            }
+            if !rules.patterns.is_empty() && !self.charge(rules.patterns.len() as u64) {
+                return false;
             }
             for (pattern, schema) in &rules.patterns {
                 if self.matches(*pattern, key) {

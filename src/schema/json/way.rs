@@ -2,7 +2,11 @@
 
 use super::compile::has_no_rules;
 use super::document::Json;
-use super::program::{Applied, Subschema, SubschemaId, Way};
+use super::program::{Applied, Subschema, SubschemaId, Values, Way};
+use super::walk::STEPS_PER_NODE;
+
+/// What the walk may spend on a node, too.
+const MAX_COMPARED: usize = STEPS_PER_NODE as usize;
 
 /// Chooses for all subschemas of a program.
 pub fn choose_ways(subschemas: &mut [Subschema]) {
@@ -13,6 +17,16 @@ pub fn choose_ways(subschemas: &mut [Subschema]) {
         if let (Some(way), Some(subschema)) = (way, subschemas.get_mut(index)) {
             subschema.way = way;
         }
+    }
+}
+
+/// The values among which one that is no string is looked for: none in a long list, which has strings only.
+#[inline]
+pub fn compared(values: &Values) -> &[Json] {
+    if values.all.len() > MAX_COMPARED {
+        &[]
+    } else {
+        &values.all
     }
 }
 
@@ -32,11 +46,7 @@ fn way_of(subschema: &Subschema, all: &[Subschema]) -> Way {
 
 /// Whether each part of a value is looked at by one rule, in the order in which it is written.
 fn reads_once(subschema: &Subschema) -> bool {
-    let scalar = |value: &Json| !matches!(value, Json::Array(_) | Json::Object(_));
-    subschema
-        .values
-        .iter()
-        .all(|values| values.all.iter().all(scalar))
+    subschema.values.iter().all(can_compare)
         && subschema
             .array
             .as_ref()
@@ -47,6 +57,17 @@ fn reads_once(subschema: &Subschema) -> bool {
                 && rules.dependent_names.is_empty()
                 && rules.required.len() <= 64
         })
+}
+
+/// Scalars only; other ones than strings, for which there is a set, few enough to be looked at for every value.
+fn can_compare(values: &Values) -> bool {
+    if values.all.len() > MAX_COMPARED {
+        return values.all.iter().all(|value| matches!(value, Json::String(_)));
+    }
+    !values
+        .all
+        .iter()
+        .any(|value| matches!(value, Json::Array(_) | Json::Object(_)))
 }
 
 /// The list of an `anyOf` or `oneOf` that is alone.
@@ -77,10 +98,12 @@ fn alternatives(applied: &Applied) -> Option<&[SubschemaId]> {
 /// Whether no kind of value is taken by two of them: `null` or an object, for instance.
 fn are_apart(list: &[SubschemaId], all: &[Subschema]) -> bool {
     let mut taken = 0;
-    list.iter().all(|id| {
-        let types = all.get(*id as usize).map_or(u8::MAX, |subschema| subschema.types);
-        let apart = taken & types == 0;
-        taken |= types;
-        apart
-    })
+    // More than there are kinds would only be looked at in vain.
+    list.len() <= 8
+        && list.iter().all(|id| {
+            let types = all.get(*id as usize).map_or(u8::MAX, |subschema| subschema.types);
+            let apart = taken & types == 0;
+            taken |= types;
+            apart
+        })
 }

@@ -253,3 +253,37 @@ fn whole_numbers_of_every_length_are_read_exactly() {
         agree(&validator, format!("[{text}]").as_bytes()).unwrap();
     }
 }
+
+/// Each would be looked at a thousand million times: over the limit, or not looked at.
+#[test]
+fn long_lists_of_values_and_alternatives_cost_no_more_than_the_budget() {
+    let many = |each: &str, count: usize| vec![each; count].join(",");
+    let numbers: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
+    let strings: Vec<String> = (0..20_000).map(|number| format!("\"{number}\"")).collect();
+    let payload = format!("[{}]", many("-1", 50_000));
+    for items in [
+        format!("\"enum\":[{}]", numbers.join(",")),
+        format!("\"enum\":[-1,{}]", numbers.join(",")),
+        format!("\"enum\":[{}]", strings.join(",")),
+        format!("\"anyOf\":[{},true]", many("{\"type\":\"null\"}", 20_000)),
+        format!("\"oneOf\":[{}]", many("{\"type\":\"null\"}", 20_000)),
+        format!("\"allOf\":[{}]", many("{\"type\":\"integer\"}", 20_000)),
+    ] {
+        let validator = validator(&format!("{{\"type\":\"array\",\"items\":{{{items}}}}}"));
+        let start = std::time::Instant::now();
+        let _ = validator.validate(payload.as_bytes());
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_long_list_of_strings_takes_its_strings_only() {
+    let strings: Vec<String> = (0..100).map(|number| format!("\"{number}\"")).collect();
+    let validator = validator(&format!(
+        "{{\"type\":\"array\",\"items\":{{\"enum\":[{}]}}}}",
+        strings.join(",")
+    ));
+    for text in ["\"7\"", "\"99\"", "\"100\"", "7", "null", "[]"] {
+        agree(&validator, format!("[{text}]").as_bytes()).unwrap();
+    }
+}
