@@ -7,7 +7,10 @@
     clippy::panic
 )]
 
+mod ports;
+
 use portcullis::demo::{BrokerOptions, EmbeddedBroker};
+use ports::free_ports;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -76,12 +79,6 @@ fn get(port: u16, path: &str) -> Option<(u16, String)> {
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
-/// Ports that were free a moment ago.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
-}
-
 struct Ports {
     registry: u16,
     admin: u16,
@@ -89,7 +86,8 @@ struct Ports {
 }
 
 fn configure(folder: &Path, broker: &str) -> (String, Ports) {
-    let [gateway, first_broker, registry, admin] = free_ports();
+    let first = free_ports("127.0.0.1", 4);
+    let [gateway, first_broker, registry, admin] = [first, first + 1, first + 2, first + 3];
     let text = format!(
         "upstream: {{ bootstrap_servers: [\"{broker}\"] }}\n\
          gateway:\n  listeners:\n    - address: 127.0.0.1:{gateway}\n      \
@@ -152,7 +150,7 @@ async fn everything_is_served_until_sigterm_drains_it() {
 
 #[tokio::test]
 async fn without_brokers_it_is_alive_but_not_ready_and_sighup_does_not_end_it() {
-    let [nobody] = free_ports();
+    let nobody = free_ports("127.0.0.1", 1);
     let folder = tempfile::tempdir().unwrap();
     let (file, ports) = configure(folder.path(), &format!("127.0.0.1:{nobody}"));
     let process = Portcullis::start(&["run", "--config", &file]);

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses its part of the house")]
 
+#[path = "../ports/mod.rs"]
+mod ports;
+
 use portcullis::contract::{Governing, Lookup, Policies, Presence, SchemaSource};
 use portcullis::demo::{BrokerOptions, EmbeddedBroker};
 use portcullis::gateway::{self, Gateway, GatewayLimits, GatewayOptions, ListenerOptions};
@@ -15,10 +18,10 @@ use portcullis::wire::header::{request_header_is_flexible, response_header_is_fl
 use portcullis::wire::produce_response::ProduceResponse;
 use portcullis::wire::reader::Reader;
 use portcullis::wire::writer::Writer;
+use ports::free_ports;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -77,7 +80,7 @@ pub async fn house_with(change: impl FnOnce(&mut GatewayOptions)) -> House {
             name: "test".to_owned(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             advertised_host: "127.0.0.1".to_owned(),
-            first_port: free_ports(4),
+            first_port: free_ports("127.0.0.1", 4),
             brokers: 4,
             tls: None,
         }],
@@ -117,18 +120,6 @@ fn unreachable() -> HostPort {
     HostPort {
         host: "secret-broker.invalid".to_owned(),
         port: 1,
-    }
-}
-
-/// A range of ports that nobody listens on now.
-fn free_ports(count: u16) -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id() % 200) as u16 * 50;
-    loop {
-        let first = 20_000 + (offset + NEXT.fetch_add(count, Ordering::Relaxed)) % 20_000;
-        if (first..first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return first;
-        }
     }
 }
 
