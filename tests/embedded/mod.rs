@@ -177,10 +177,10 @@ impl Client {
         Ok(ProduceResponse::read(&body, 9).unwrap())
     }
 
-    /// Waits until the other side closes; whether it did within two seconds, without another byte.
+    /// Waits until the other side closes; whether it did within ten seconds, without another byte.
     pub async fn is_closed(&mut self) -> bool {
         let mut byte = [0];
-        let read = tokio::time::timeout(Duration::from_secs(2), self.stream.read(&mut byte)).await;
+        let read = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut byte)).await;
         matches!(read, Ok(Ok(0) | Err(_)))
     }
 }
