@@ -113,6 +113,17 @@ pub enum MismatchKind {
     OverLimit,
 }
 
+/// Whether a payload may hold what its schema does not know. Only Protobuf's encoding can: a field number that the
+/// message does not have, or a number without a name for a closed enum, which parsers keep as an unknown field.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum UnknownFields {
+    /// Walked to their end and accepted, as every Protobuf parser does: the writer may have a newer schema.
+    #[default]
+    Allow,
+    /// A mismatch: every field must be in the schema that the payload names.
+    Reject,
+}
+
 /// Where and how a payload departs from its schema. Made only on failure; the valid path never pays for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mismatch {

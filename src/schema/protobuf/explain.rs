@@ -10,14 +10,15 @@ use std::fmt::Write;
 /// Characters of a map key that a path shows.
 const KEY_CHARS_MAX: usize = 64;
 
-pub(super) fn explain(program: &Program, message: u32, payload: &[u8]) -> Mismatch {
+pub(super) fn explain<const REJECT: bool>(program: &Program, message: u32, payload: &[u8]) -> Mismatch {
     let trace = PathTrace {
         program,
+        message,
         payload,
         frames: vec![Frame::default()],
         found: None,
     };
-    let mut walk = Walk { program, trace };
+    let mut walk = Walk::<_, REJECT> { program, trace };
     // It is the walk that has just refused.
     let _ = walk.message(payload, 0, message, 0, 0);
     walk.trace.found.unwrap_or_else(|| Mismatch {
@@ -42,6 +43,8 @@ struct Frame {
 
 struct PathTrace<'a> {
     program: &'a Program,
+    /// That of the payload.
+    message: u32,
     payload: &'a [u8],
     frames: Vec<Frame>,
     found: Option<Mismatch>,
@@ -97,7 +100,7 @@ impl Trace for PathTrace<'_> {
         self.found = Some(Mismatch {
             kind,
             path,
-            expected: expectation(reason, at, label),
+            expected: expectation(reason, at, label, &self.message_name()),
         });
     }
 
@@ -123,6 +126,15 @@ impl PathTrace<'_> {
     fn last_index(&self, label: u32) -> Option<usize> {
         let count = self.frames.last()?.counts.get(&label)?;
         count.checked_sub(1)
+    }
+
+    /// `message shop.Item` or `group shop.Order.Part`: the one that is being walked.
+    fn message_name(&self) -> String {
+        let holder = self.frames.last().and_then(|frame| frame.field);
+        match holder.and_then(|label| self.program.label(label)) {
+            Some(label) => label.type_name.to_string(),
+            None => format!("message {}", self.program.message_name(self.message)),
+        }
     }
 
     fn path(&self) -> String {
@@ -174,7 +186,7 @@ impl PathTrace<'_> {
     }
 }
 
-fn expectation(reason: Reason, at: usize, label: Option<&FieldLabel>) -> String {
+fn expectation(reason: Reason, at: usize, label: Option<&FieldLabel>, message: &str) -> String {
     let what = match label {
         Some(label) => format!("{} {}", label.type_name, label.name),
         None => "a field that the schema does not have".to_owned(),
@@ -208,6 +220,14 @@ fn expectation(reason: Reason, at: usize, label: Option<&FieldLabel>) -> String 
         Reason::GroupUnterminated => format!("expected the end of a group, the bytes end at byte {at}"),
         Reason::GroupMismatch(number) => {
             format!("end of group {number} at byte {at}, where no such group is open")
+        }
+        Reason::UnknownField(number) => {
+            format!("no field with number {number} in {message} (unknown fields are refused by policy)")
+        }
+        Reason::UnknownEnumValue => {
+            format!(
+                "expected a number that the closed {what} names, not so at byte {at} (unknown fields are refused by policy)"
+            )
         }
         Reason::TooDeep => format!("messages nest more than {DEPTH_MAX} deep at byte {at}"),
     }

@@ -8,7 +8,8 @@ use super::source::{group_names, is_implicit_map_entry};
 use crate::schema::SchemaError;
 use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use prost_reflect::{
-    Cardinality, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, Syntax,
+    Cardinality, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind,
+    MessageDescriptor, Syntax,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -41,7 +42,7 @@ pub(super) struct Field {
     pub(super) required: u64,
     /// Field number and wire type of a value that stands alone; 0 for an unknown field.
     pub(super) tag: u32,
-    /// Index of a message.
+    /// Index of a message; for a closed enum, 1 more than its index; else 0.
     pub(super) target: u32,
     /// Index into `Program::labels`.
     pub(super) label: u32,
@@ -97,6 +98,10 @@ struct Node {
 #[derive(Default)]
 pub(super) struct Program {
     messages: Vec<Message>,
+    /// Full names, by message.
+    names: Vec<Box<str>>,
+    /// The numbers that each closed enum names, sorted.
+    closed_enums: Vec<Box<[i32]>>,
     labels: Vec<FieldLabel>,
     nodes: Vec<Node>,
     root_count: u32,
@@ -109,6 +114,18 @@ impl Program {
 
     pub(super) fn label(&self, index: u32) -> Option<&FieldLabel> {
         self.labels.get(index as usize)
+    }
+
+    pub(super) fn message_name(&self, id: u32) -> &str {
+        self.names.get(id as usize).map_or("", |name| name)
+    }
+
+    /// Whether the closed enum behind this field's target names `number`.
+    pub(super) fn is_named(&self, target: u32, number: i32) -> bool {
+        let index = (target as usize).wrapping_sub(1);
+        self.closed_enums
+            .get(index)
+            .is_some_and(|numbers| numbers.binary_search(&number).is_ok())
     }
 
     /// Follows message indexes; none at all means the first message.
@@ -143,6 +160,7 @@ impl Program {
 struct Compiler {
     program: Program,
     ids: HashMap<String, u32>,
+    closed_enums: HashMap<String, u32>,
     /// Messages in order of their ids; those not compiled yet are at the end.
     queue: Vec<MessageDescriptor>,
 }
@@ -204,6 +222,19 @@ impl Compiler {
         id
     }
 
+    fn closed_enum(&mut self, enumeration: &EnumDescriptor) -> u32 {
+        if let Some(target) = self.closed_enums.get(enumeration.full_name()) {
+            return *target;
+        }
+        let mut numbers: Vec<i32> = enumeration.values().map(|value| value.number()).collect();
+        numbers.sort_unstable();
+        self.program.closed_enums.push(numbers.into_boxed_slice());
+        let target = self.program.closed_enums.len() as u32;
+        self.closed_enums
+            .insert(enumeration.full_name().to_owned(), target);
+        target
+    }
+
     fn message(&mut self, descriptor: &MessageDescriptor) -> Result<(), SchemaError> {
         let mut required_labels = Vec::new();
         let mut required = 0u64;
@@ -245,6 +276,7 @@ impl Compiler {
                 *slot = field;
             }
         }
+        self.program.names.push(descriptor.full_name().into());
         self.program.messages.push(Message {
             dense: dense.into_boxed_slice(),
             sparse,
@@ -259,7 +291,11 @@ impl Compiler {
         let repeated = field.cardinality() == Cardinality::Repeated;
         let (shape, wire_type) = shape(&kind, field.is_group(), field.syntax());
         let packable = repeated && matches!(shape, Shape::Varint | Shape::Fixed64 | Shape::Fixed32);
-        let target = kind.as_message().map_or(0, |message| self.id(message));
+        let target = match &kind {
+            Kind::Message(message) => self.id(message),
+            Kind::Enum(enumeration) if is_closed(enumeration) => self.closed_enum(enumeration),
+            _ => 0,
+        };
         let label = self.program.labels.len() as u32;
         self.program.labels.push(FieldLabel {
             name: field.label().into(),
@@ -277,6 +313,11 @@ impl Compiler {
             packable,
         }
     }
+}
+
+/// By the file that defines the enum, whatever the file of the field says.
+fn is_closed(enumeration: &EnumDescriptor) -> bool {
+    enumeration.parent_file().syntax() == Syntax::Proto2
 }
 
 /// A map entry without its value has the empty message for a value: not one that has required fields.

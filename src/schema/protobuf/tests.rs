@@ -7,6 +7,7 @@ use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 mod payloads;
 mod schemas;
 mod stored;
+mod unknown_fields;
 
 fn parse(text: &str) -> ProtobufSchema {
     ProtobufSchema::parse(text, &[]).unwrap()

@@ -3,7 +3,7 @@
 use super::explain;
 use super::program::Program;
 use super::walk::Walk;
-use crate::schema::Mismatch;
+use crate::schema::{Mismatch, UnknownFields};
 use std::sync::Arc;
 
 /// A message of a schema, found by its message indexes.
@@ -28,19 +28,42 @@ impl ProtobufValidator {
         self.program.by_indexes(indexes).map(MessageId)
     }
 
-    /// Checks one serialized message.
+    /// Checks one serialized message; fields that the schema does not have are allowed.
     ///
     /// # Errors
     /// [`Mismatch`] with the place in the payload: of kind `OverLimit` when messages nest more than 100 deep, else
     /// of kind `Payload`.
     pub fn validate(&self, message: MessageId, payload: &[u8]) -> Result<(), Mismatch> {
-        let mut walk = Walk {
+        self.check::<false>(message, payload)
+    }
+
+    /// Checks one serialized message. With [`UnknownFields::Reject`], a field number that a message, a group or a map's
+    /// entry does not have is refused, an undeclared extension too, and so is a number without a name for a closed
+    /// enum, which the specification stores as an unknown field
+    /// (<https://protobuf.dev/programming-guides/enum/#closed>).
+    ///
+    /// # Errors
+    /// As [`Self::validate`]; the path of an unknown field is that of the message that holds it.
+    pub fn validate_with(
+        &self,
+        message: MessageId,
+        payload: &[u8],
+        unknown_fields: UnknownFields,
+    ) -> Result<(), Mismatch> {
+        match unknown_fields {
+            UnknownFields::Allow => self.check::<false>(message, payload),
+            UnknownFields::Reject => self.check::<true>(message, payload),
+        }
+    }
+
+    fn check<const REJECT: bool>(&self, message: MessageId, payload: &[u8]) -> Result<(), Mismatch> {
+        let mut walk = Walk::<_, REJECT> {
             program: &self.program,
             trace: (),
         };
         match walk.message(payload, 0, message.0, 0, 0) {
             Ok(_) => Ok(()),
-            Err(_) => Err(explain::explain(&self.program, message.0, payload)),
+            Err(_) => Err(explain::explain::<REJECT>(&self.program, message.0, payload)),
         }
     }
 }

@@ -36,6 +36,10 @@ pub(super) enum Reason {
     /// An end-group tag of this field number where none, or another, was open.
     GroupMismatch(u32),
     TooDeep,
+    /// The message has no such field, and the policy allows no other. Its number.
+    UnknownField(u32),
+    /// A closed enum does not name the number, and the policy allows no other.
+    UnknownEnumValue,
 }
 
 /// Watches the walk. For `()` all of it disappears.
@@ -51,7 +55,8 @@ pub(super) trait Trace {
 
 impl Trace for () {}
 
-pub(super) struct Walk<'p, T> {
+/// `REJECT`: what the schema does not know is refused. Without it none of that is compiled in.
+pub(super) struct Walk<'p, T, const REJECT: bool> {
     pub(super) program: &'p Program,
     pub(super) trace: T,
 }
@@ -63,7 +68,7 @@ const START_GROUP: u32 = 3;
 const END_GROUP: u32 = 4;
 const FIXED32: u32 = 5;
 
-impl<T: Trace> Walk<'_, T> {
+impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
     /// Walks `bytes` from `at` as the message `id`, to the end of `bytes`, or for a `group` (its field number, else
     /// 0) to its end tag. Answers where it ended.
     pub(super) fn message(
@@ -101,6 +106,7 @@ impl<T: Trace> Walk<'_, T> {
             }
             at = match field.shape {
                 Shape::Text => self.text(bytes, at, field)?,
+                Shape::Varint if REJECT && field.target != 0 => self.closed_enum(bytes, at, field)?,
                 Shape::Varint => self.varint(bytes, at, field)?,
                 Shape::Fixed64 => self.fixed(bytes, at, 8, field)?,
                 Shape::Fixed32 => self.fixed(bytes, at, 4, field)?,
@@ -154,6 +160,9 @@ impl<T: Trace> Walk<'_, T> {
         match (field.shape, tag & 7) {
             (_, END_GROUP) if group != 0 && tag >> 3 == group => Ok(None),
             (_, END_GROUP) => Err(self.refuse(Reason::GroupMismatch(tag >> 3), tag_at, None)),
+            (Shape::Unknown, VARINT..=FIXED32) if REJECT => {
+                Err(self.refuse(Reason::UnknownField(tag >> 3), tag_at, None))
+            }
             (Shape::Unknown, _) => self.unknown(bytes, tag_at, at, tag, depth).map(Some),
             (Shape::Varint, LENGTH) if field.packable => self.packed_varints(bytes, at, field).map(Some),
             (Shape::Fixed64, LENGTH) if field.packable => self.packed_fixed(bytes, at, 8, field).map(Some),
@@ -190,6 +199,20 @@ impl<T: Trace> Walk<'_, T> {
                 Err(reason) => Err(self.refuse(reason, at, Some(field))),
             },
         }
+    }
+
+    #[inline(never)]
+    fn closed_enum(&mut self, bytes: &[u8], at: usize, field: &Field) -> Result<usize, Refused> {
+        let end = self.varint(bytes, at, field)?;
+        if self.is_named(bytes, at, field) {
+            return Ok(end);
+        }
+        Err(self.refuse(Reason::UnknownEnumValue, at, Some(field)))
+    }
+
+    /// Whether the closed enum of `field` names the number at `at`, of which parsers take the low 32 bits.
+    fn is_named(&self, bytes: &[u8], at: usize, field: &Field) -> bool {
+        long_varint(bytes, at).is_ok_and(|(number, _)| self.program.is_named(field.target, number as i32))
     }
 
     #[inline]
@@ -257,15 +280,23 @@ impl<T: Trace> Walk<'_, T> {
         let mut at = from;
         let mut elements = 0;
         while at < to {
-            match run.get(at) {
-                Some(byte) if *byte < 0x80 => at += 1,
-                _ => match varint_end(run, at) {
-                    Ok(end) => at = end,
-                    Err(reason) => {
-                        self.trace.packed(field, elements + 1);
-                        return Err(self.refuse(reason, at, Some(field)));
-                    }
-                },
+            let end = match run.get(at) {
+                Some(byte) if *byte < 0x80 => Ok(at + 1),
+                _ => varint_end(run, at),
+            };
+            let end = end.and_then(|end| {
+                let is_closed = REJECT && field.target != 0;
+                if is_closed && !self.is_named(run, at, field) {
+                    return Err(Reason::UnknownEnumValue);
+                }
+                Ok(end)
+            });
+            match end {
+                Ok(end) => at = end,
+                Err(reason) => {
+                    self.trace.packed(field, elements + 1);
+                    return Err(self.refuse(reason, at, Some(field)));
+                }
             }
             elements += 1;
         }
