@@ -151,8 +151,8 @@ impl<'a> Walk<'a> {
             let Some(byte) = self.data.get(self.at + read) else {
                 return self.stop(what);
             };
-            if read == 9 && *byte > 1 {
-                break;
+            if read == 9 && *byte > 1 && *byte < 0x80 {
+                return Err(Stop::payload(format!("expected {what}, found more than 64 bits")));
             }
             value |= u64::from(byte & 0x7f) << (7 * read);
             if *byte < 0x80 {
@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
     }
 
     fn index(&mut self, what: &str, of: &str, limit: usize) -> Result<usize, Stop> {
-        let index = self.long(&format!("{what} (an index of {limit} {of})"), 10)?;
+        let index = self.long(&format!("{what} (an index of {limit} {of})"), 5)?;
         usize::try_from(index)
             .ok()
             .filter(|index| *index < limit)

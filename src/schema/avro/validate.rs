@@ -170,7 +170,7 @@ fn skip(data: &[u8], at: usize, bytes: usize) -> Option<usize> {
     at.checked_add(bytes).filter(|end| *end <= data.len())
 }
 
-/// An enum's or union's index: an int from 0 to below `limit`.
+/// An enum's or union's index: an int from 0 to below `limit`, so five bytes at most.
 #[inline]
 fn index(data: &[u8], at: usize, limit: u32) -> Option<(u32, usize)> {
     let first = *data.get(at)?;
@@ -178,9 +178,9 @@ fn index(data: &[u8], at: usize, limit: u32) -> Option<(u32, usize)> {
         let index = u32::from(first >> 1);
         return (first & 1 == 0 && index < limit).then_some((index, at + 1));
     }
-    let (index, at) = long(data, at)?;
+    let (index, next) = long(data, at)?;
     let index = u32::try_from(index).ok().filter(|index| *index < limit)?;
-    Some((index, at))
+    (next - at <= 5).then_some((index, next))
 }
 
 /// A zig-zag long and where it ends.

@@ -126,7 +126,10 @@ fn a_long_has_ten_bytes_at_most_and_one_bit_in_the_tenth() {
     }
     let mut payload = vec![0xff; 9];
     payload.push(2);
-    assert!(says(r#""long""#, &payload).contains("more bytes than it may have"));
+    assert_eq!(
+        says(r#""long""#, &payload),
+        "$: expected long, found more than 64 bits"
+    );
     assert!(says(r#""long""#, &[0xff; 20]).contains("more bytes than it may have"));
 }
 
@@ -194,9 +197,32 @@ fn an_enum_index_names_a_symbol() {
         "$: expected enum E (an index of 2 symbols), found index -1"
     );
     assert_eq!(
-        says(of, &long(1 << 40)),
-        "$: expected enum E (an index of 2 symbols), found index 1099511627776"
+        says(of, &long(1 << 33)),
+        "$: expected enum E (an index of 2 symbols), found index 8589934592"
     );
+    assert_eq!(
+        says(of, &long(1 << 40)),
+        "$: expected enum E (an index of 2 symbols), found a number of more bytes than it may have"
+    );
+}
+
+#[test]
+fn an_index_is_an_int_and_has_five_bytes_at_most() {
+    for of in [
+        r#"{"type":"enum","name":"E","symbols":["A","B"]}"#,
+        r#"["null","string"]"#,
+        r#"["string","null"]"#,
+        r#"["null","long","string"]"#,
+        r#"[{"type":"record","name":"R","fields":[]},{"type":"fixed","name":"F","size":0}]"#,
+    ] {
+        let index = if of.starts_with("[\"string") { 0x82 } else { 0x80 };
+        assert_eq!(check(of, &[index, 0x80, 0x80, 0x80, 0]), Ok(()), "{of}");
+        assert!(
+            says(of, &[index, 0x80, 0x80, 0x80, 0x80, 0])
+                .ends_with("found a number of more bytes than it may have"),
+            "{of}"
+        );
+    }
 }
 
 #[test]
