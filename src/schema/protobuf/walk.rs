@@ -94,7 +94,6 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
                 Some(field) => field,
                 None => beyond_dense(&message.sparse, tag >> 3, &mut predicted),
             };
-            seen |= field.required;
             self.trace.field(field);
             if tag != field.tag {
                 let Some(end) = self.other(bytes, at, tag_at, tag, field, depth, group)? else {
@@ -104,6 +103,8 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
                 at = end;
                 continue;
             }
+            // Not before: the end of a group may have the number of a required field in it.
+            seen |= field.required;
             at = match field.shape {
                 Shape::Text => self.text(bytes, at, field)?,
                 Shape::Varint if REJECT && field.target != 0 => self.closed_enum(bytes, at, field)?,

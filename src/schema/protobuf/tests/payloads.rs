@@ -328,6 +328,19 @@ fn a_declared_group_must_end_and_hold_what_is_required() {
     );
 }
 
+/// Found at random once.
+#[test]
+fn the_end_of_a_group_is_not_the_required_field_with_its_number() {
+    let schema = "syntax = \"proto2\"; message M { optional group G = 4 { required double d = 4; } }";
+    assert_eq!(check(schema, b"\x23\x21\0\0\0\0\0\0\0\0\x24"), Ok(()));
+    let (path, expected) = mismatch(schema, b"\x23\x24");
+    assert_eq!(path, "$.g.d");
+    assert_eq!(
+        expected,
+        "required double d missing from the message that ends at byte 1"
+    );
+}
+
 #[test]
 fn declared_groups_count_for_the_depth() {
     let schema = "syntax = \"proto2\"; message M { optional group G = 1 { optional M m = 2; } }";
