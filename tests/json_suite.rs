@@ -1,4 +1,5 @@
-//! The promise: the JSON Schema Test Suite's required tests of all five drafts pass.
+//! The promise: the JSON Schema Test Suite's required tests of all five drafts pass, and those of `format` where it is
+//! asserted.
 //!
 //! `JSON_SCHEMA_TEST_SUITE` names a folder with the suite's `tests/` and `remotes/`; without it these tests say
 //! that they are skipped.
@@ -9,7 +10,7 @@
     clippy::panic
 )]
 
-use portcullis::schema::{ReferencedSchema, Schema, SchemaType, Validator};
+use portcullis::schema::{Formats, ReferencedSchema, Schema, SchemaType, Validator};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::path::{Path, PathBuf};
@@ -91,13 +92,40 @@ fn with_draft(schema: &str, draft: &str) -> String {
 
 fn run(draft: &str) {
     let Some(suite) = suite() else { return };
-    let remotes = remotes(&suite, draft);
     let mut files = Vec::new();
     json_files(
         &suite.join("tests").join(draft),
         &mut files,
         std::env::var_os("JSON_SUITE_OPTIONAL").is_some(),
     );
+    let passed = pass(draft, &suite, files, Formats::Annotate);
+    assert!(
+        passed > 500,
+        "{} has only {passed} tests for {draft}",
+        suite.display()
+    );
+}
+
+/// At least `least` tests of `optional/format/`.
+fn run_formats(draft: &str, least: usize) {
+    let Some(suite) = suite() else { return };
+    let optional = suite.join("tests").join(draft).join("optional");
+    let mut files = Vec::new();
+    json_files(&optional.join("format"), &mut files, false);
+    let by_vocabulary = optional.join("format-assertion.json");
+    if by_vocabulary.exists() {
+        files.push(by_vocabulary);
+    }
+    let passed = pass(draft, &suite, files, Formats::Assert);
+    assert!(
+        passed >= least,
+        "{} has only {passed} tests of formats for {draft}",
+        suite.display()
+    );
+}
+
+fn pass(draft: &str, suite: &Path, files: Vec<PathBuf>, formats: Formats) -> usize {
+    let remotes = remotes(suite, draft);
     let mut passed = 0;
     let mut failures = Vec::new();
     for file in files {
@@ -110,7 +138,9 @@ fn run(draft: &str) {
             for case in group.tests {
                 let outcome = match &validator {
                     Err(error) => Err(error.to_string()),
-                    Ok(Validator::Json(validator)) => Ok(validator.validate(case.data.get().as_bytes())),
+                    Ok(Validator::Json(validator)) => {
+                        Ok(validator.validate_with(case.data.get().as_bytes(), formats))
+                    }
                     Ok(_) => unreachable!(),
                 };
                 let listed = NOT_PASSED.iter().any(|(in_draft, in_file, in_group, test, _)| {
@@ -142,12 +172,8 @@ fn run(draft: &str) {
         passed + failures.len(),
         failures.join("\n")
     );
-    assert!(
-        passed > 500,
-        "the suite at {} has only {passed} tests for {draft}",
-        suite.display()
-    );
     eprintln!("{draft}: {passed} passed");
+    passed
 }
 
 #[test]
@@ -173,4 +199,29 @@ fn draft_2019_09_is_covered() {
 #[test]
 fn draft_2020_12_is_covered() {
     run("draft2020-12");
+}
+
+#[test]
+fn formats_of_draft_4_are_asserted() {
+    run_formats("draft4", 50);
+}
+
+#[test]
+fn formats_of_draft_6_are_asserted() {
+    run_formats("draft6", 100);
+}
+
+#[test]
+fn formats_of_draft_7_are_asserted() {
+    run_formats("draft7", 300);
+}
+
+#[test]
+fn formats_of_draft_2019_09_are_asserted() {
+    run_formats("draft2019-09", 300);
+}
+
+#[test]
+fn formats_of_draft_2020_12_are_asserted() {
+    run_formats("draft2020-12", 300);
 }

@@ -62,6 +62,16 @@ pub enum CompatibilityLevel {
     FullTransitive,
 }
 
+/// What `format` is in a JSON Schema.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Formats {
+    /// An annotation: it refuses nothing. What every draft says of it by default, or allows.
+    #[default]
+    Annotate,
+    /// A string must have the format, if the schema's draft defines it; a format of another name stays an annotation.
+    Assert,
+}
+
 /// One reason why two schemas are not compatible, in Confluent's words where it has them
 /// (`READER_FIELD_MISSING_DEFAULT_VALUE` …).
 #[derive(Clone, PartialEq, Eq, Debug)]

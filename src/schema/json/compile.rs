@@ -12,6 +12,7 @@ use super::way::choose_ways;
 use crate::schema::SchemaError;
 use std::collections::HashMap;
 use std::hash::RandomState;
+use std::sync::Arc;
 
 /// Most schema locations in a program.
 const MAX_SUBSCHEMAS: usize = 100_000;
@@ -36,8 +37,15 @@ impl From<SchemaError> for CompileError {
     }
 }
 
+/// One schema's programs, by what `format` is; the same one twice when the schema has no format.
+#[derive(Clone)]
+pub struct Programs {
+    pub annotating: Arc<Program>,
+    pub asserting: Arc<Program>,
+}
+
 /// Compiles the first of `documents`; the others are what it may refer to.
-pub fn compile(documents: &[Document]) -> Result<Program, CompileError> {
+pub fn compile(documents: &[Document]) -> Result<Programs, CompileError> {
     let mut compiler = Compiler {
         resources: Resources::new(documents)?,
         subschemas: Vec::new(),
@@ -260,23 +268,44 @@ impl<'a> Compiler<'a> {
             })
     }
 
-    fn finish(self, root: SubschemaId) -> Result<Program, CompileError> {
-        let mut program = Program {
-            subschemas: self.subschemas,
-            root,
-            patterns: Vec::new(),
-            dynamic: !self.anchors.is_empty(),
-            dynamic_anchors: self.dynamic_anchors,
-            hasher: RandomState::new(),
+    fn finish(mut self, root: SubschemaId) -> Result<Programs, CompileError> {
+        check_chains(&self.subschemas)?;
+        let patterns = self.compile_patterns()?;
+        // The program that takes `format` as an annotation never hears of it.
+        let with_formats = self
+            .subschemas
+            .iter()
+            .any(has_format)
+            .then(|| self.subschemas.clone());
+        self.subschemas.iter_mut().for_each(forget_format);
+        let complete = |subschemas| {
+            let mut program = Program {
+                subschemas,
+                root,
+                patterns: Arc::clone(&patterns),
+                dynamic: !self.anchors.is_empty(),
+                dynamic_anchors: self.dynamic_anchors.clone(),
+                hasher: RandomState::new(),
+            };
+            if !program.dynamic {
+                shorten_references(&mut program);
+            }
+            for subschema in &mut program.subschemas {
+                subschema.plain = subschema.applied.is_none() && has_no_rules(subschema);
+            }
+            choose_ways(&mut program.subschemas);
+            Arc::new(program)
         };
-        check_chains(&program.subschemas)?;
-        if !program.dynamic {
-            shorten_references(&mut program);
-        }
-        for subschema in &mut program.subschemas {
-            subschema.plain = subschema.applied.is_none() && has_no_rules(subschema);
-        }
-        choose_ways(&mut program.subschemas);
+        let asserting = with_formats.map(complete);
+        let annotating = complete(self.subschemas);
+        Ok(Programs {
+            asserting: asserting.unwrap_or_else(|| Arc::clone(&annotating)),
+            annotating,
+        })
+    }
+
+    fn compile_patterns(&self) -> Result<Arc<[Pattern]>, CompileError> {
+        let mut patterns = Vec::new();
         for (index, (text, place)) in self.patterns.iter().enumerate() {
             let pattern = Pattern::compile(text, index).map_err(|why| {
                 CompileError::Unsupported(SchemaError::Invalid(format!(
@@ -285,10 +314,24 @@ impl<'a> Compiler<'a> {
                     shorten(&self.resources.pointer_to(place))
                 )))
             })?;
-            program.patterns.push(pattern);
+            patterns.push(pattern);
         }
-        Ok(program)
+        Ok(patterns.into())
     }
+}
+
+fn has_format(subschema: &Subschema) -> bool {
+    subschema
+        .string
+        .as_ref()
+        .is_some_and(|rules| rules.format.is_some())
+}
+
+fn forget_format(subschema: &mut Subschema) {
+    subschema.string = subschema.string.take().and_then(|mut rules| {
+        rules.format = None;
+        rules.says_something().then_some(rules)
+    });
 }
 
 pub(super) fn has_no_rules(subschema: &Subschema) -> bool {

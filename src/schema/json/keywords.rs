@@ -3,6 +3,7 @@
 use super::compile::Compiler;
 use super::document::{Json, Object};
 use super::draft::Draft;
+use super::format::Format;
 use super::number::{Decimal, Divisor};
 use super::program::{
     Applied, ArrayRules, Condition, Contains, Limit, NumberRules, ObjectRules, Property, PropertyTable, Rest,
@@ -179,13 +180,16 @@ impl<'a> Keywords<'_, 'a> {
             min: self.length("minLength")?,
             max: self.length("maxLength")?,
             pattern: None,
+            format: self
+                .get("format")
+                .and_then(Json::as_str)
+                .and_then(|name| Format::of(name, self.draft)),
         };
         if let Some(value) = self.get("pattern") {
             let text = value.as_str().ok_or_else(|| self.wrong("pattern", "a string"))?;
             rules.pattern = Some(self.compiler.pattern(text, self.json)?);
         }
-        let any = rules.min.is_some() || rules.max.is_some() || rules.pattern.is_some();
-        Ok(any.then(|| Box::new(rules)))
+        Ok(rules.says_something().then(|| Box::new(rules)))
     }
 
     /// A count: a whole number that is not negative (2.0 is one). Payloads stay far below 2^32.

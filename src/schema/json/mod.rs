@@ -3,13 +3,14 @@
 //! A schema's text becomes a tree ([`document`]), its references are found ([`resources`], [`uri`], [`draft`]) and
 //! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. Most payloads are
 //! accepted by a [`single_pass`] over the text ([`scan`], [`way`]); any other becomes a [`tape`], and the [`walk`]
-//! applies the program to it ([`applied`], [`unevaluated`], [`equal`], [`number`], [`text`]); [`path`] says where it failed.
+//! applies the program to it ([`applied`], [`unevaluated`], [`equal`], [`number`], [`text`], [`mod@format`]); [`path`] says where it failed.
 
 mod applied;
 mod compile;
 mod document;
 mod draft;
 mod equal;
+mod format;
 mod keywords;
 mod number;
 pub mod parse;

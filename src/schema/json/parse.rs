@@ -1,18 +1,16 @@
 //! Schema text to a compiled model.
 
-use super::compile::{CompileError, compile};
+use super::compile::{CompileError, Programs, compile};
 use super::document::Json;
-use super::program::Program;
 use super::resources::Document;
 use super::validate::JsonValidator;
 use crate::schema::{ReferencedSchema, SchemaError};
-use std::sync::Arc;
 
 /// A JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12.
 pub struct JsonSchema {
     canonical: String,
-    /// The program, or why this schema, though one, is not enforced.
-    program: Result<Arc<Program>, SchemaError>,
+    /// The programs, or why this schema, though one, is not enforced.
+    programs: Result<Programs, SchemaError>,
 }
 
 impl JsonSchema {
@@ -35,8 +33,8 @@ impl JsonSchema {
                 json,
             });
         }
-        let program = match compile(&documents) {
-            Ok(program) => Ok(Arc::new(program)),
+        let programs = match compile(&documents) {
+            Ok(programs) => Ok(programs),
             Err(CompileError::Unsupported(error)) => Err(error),
             Err(CompileError::Schema(error)) => return Err(error),
         };
@@ -44,7 +42,7 @@ impl JsonSchema {
             .first()
             .map(|document| document.json.canonical())
             .unwrap_or_default();
-        Ok(Self { canonical, program })
+        Ok(Self { canonical, programs })
     }
 
     /// Jackson's compact form, keys in their order: Confluent's `JsonSchema.canonicalString()`.
@@ -58,6 +56,6 @@ impl JsonSchema {
     /// # Errors
     /// [`SchemaError::Invalid`] naming the pattern that cannot be matched in linear time.
     pub fn validator(&self) -> Result<JsonValidator, SchemaError> {
-        self.program.clone().map(JsonValidator::new)
+        self.programs.clone().map(JsonValidator::new)
     }
 }

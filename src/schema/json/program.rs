@@ -1,11 +1,13 @@
 //! A compiled schema: flat lists, subschemas by index, each keyword in the form in which it is checked.
 
 use super::document::Json;
+use super::format::Format;
 use super::number::{Decimal, Divisor, order_short, short_integer};
 use super::pattern::Pattern;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
+use std::sync::Arc;
 
 /// Index of a [`Subschema`] in its program.
 pub type SubschemaId = u32;
@@ -13,7 +15,7 @@ pub type SubschemaId = u32;
 pub struct Program {
     pub subschemas: Vec<Subschema>,
     pub root: SubschemaId,
-    pub patterns: Vec<Pattern>,
+    pub patterns: Arc<[Pattern]>,
     /// Whether the dynamic scope must be kept (`$dynamicRef`, `$recursiveRef`).
     pub dynamic: bool,
     /// What a dynamic anchor (by index of its name) is in a resource.
@@ -23,7 +25,7 @@ pub struct Program {
 }
 
 /// One schema location.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Subschema {
     /// Kinds that `type` allows.
     pub types: u8,
@@ -45,7 +47,7 @@ pub struct Subschema {
 }
 
 /// How the single pass checks a value under a subschema.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub enum Way {
     /// By its own rules while it reads it.
     Once,
@@ -105,6 +107,7 @@ impl Subschema {
 }
 
 /// `enum` or `const`.
+#[derive(Clone)]
 pub struct Values {
     pub all: Vec<Json>,
     /// The strings among them when there are many.
@@ -112,7 +115,7 @@ pub struct Values {
     pub is_const: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct NumberRules {
     pub minimum: Option<Limit>,
     pub exclusive_minimum: Option<Limit>,
@@ -175,6 +178,7 @@ impl NumberRules {
     }
 }
 
+#[derive(Clone)]
 pub struct Limit {
     pub text: Box<str>,
     pub short: Option<i64>,
@@ -200,15 +204,21 @@ impl Limit {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct StringRules {
     pub min: Option<u32>,
     pub max: Option<u32>,
     /// Index into the program's patterns.
     pub pattern: Option<u32>,
+    /// Only in a program that asserts formats.
+    pub format: Option<Format>,
 }
 
 impl StringRules {
+    pub fn says_something(&self) -> bool {
+        self.min.is_some() || self.max.is_some() || self.pattern.is_some() || self.format.is_some()
+    }
+
     /// What the length should be and is not: words, and the number of characters that they speak of.
     #[inline]
     pub fn length_violation(&self, characters: usize) -> Option<(&'static str, u32)> {
@@ -231,7 +241,7 @@ pub enum Rest {
     Schema(SubschemaId),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ArrayRules {
     pub prefix: Vec<SubschemaId>,
     pub rest: Rest,
@@ -241,6 +251,7 @@ pub struct ArrayRules {
     pub unique: bool,
 }
 
+#[derive(Clone)]
 pub struct Contains {
     pub schema: SubschemaId,
     pub min: u32,
@@ -249,7 +260,7 @@ pub struct Contains {
     pub evaluates: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ObjectRules {
     pub properties: PropertyTable,
     /// Names in `required`, in their order, which is that of the properties' bits.
@@ -275,7 +286,7 @@ impl ObjectRules {
 }
 
 /// What is applied to the same value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Applied {
     /// `allOf` and `$ref`.
     pub all: Vec<SubschemaId>,
@@ -290,6 +301,7 @@ pub struct Applied {
     pub unevaluated_properties: Option<SubschemaId>,
 }
 
+#[derive(Clone)]
 pub struct Condition {
     pub test: SubschemaId,
     pub then: Option<SubschemaId>,
@@ -297,6 +309,7 @@ pub struct Condition {
 }
 
 /// A reference whose target depends on how the evaluation came here.
+#[derive(Clone)]
 pub struct DynamicRef {
     /// Where it leads when no resource on the way has the anchor.
     pub target: SubschemaId,
@@ -324,6 +337,7 @@ impl Applied {
 }
 
 /// A name in `properties` or `required`.
+#[derive(Clone)]
 pub struct Property {
     pub name: Box<str>,
     pub schema: Option<SubschemaId>,
@@ -370,7 +384,7 @@ impl Property {
 }
 
 /// Names to properties: the next one in the schema's order first, because producers write them so; then by hash.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct PropertyTable {
     pub list: Vec<Property>,
     /// Open addressing over a cheap hash, for up to [`SMALL`] names; 0 is free, else index + 1.

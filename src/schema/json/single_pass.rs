@@ -160,7 +160,7 @@ impl<'a, 's> SinglePass<'a, 's> {
         rules.pattern.is_none_or(|pattern| {
             let pattern = self.program.patterns.get(pattern as usize);
             pattern.is_some_and(|pattern| pattern.is_match(text))
-        })
+        }) && rules.format.is_none_or(|format| format.holds(text))
     }
 
     /// `text` is behind the opening brace. White space is looked for only where something else does not come.

@@ -2,7 +2,7 @@
 
 use super::JsonSchema;
 use super::validate::JsonValidator;
-use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};
+use crate::schema::{Formats, Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 use std::fmt::Write;
 
 fn validator(schema: &str) -> JsonValidator {
@@ -121,6 +121,36 @@ fn a_message_never_holds_the_payloads_values_and_stays_on_one_line() {
     );
     let long = format!(r#"{{"labels":{{"{}":1}}}}"#, "x".repeat(5_000));
     assert!(message(ORDER, &long).len() < 200);
+}
+
+#[test]
+fn a_format_refuses_only_where_it_is_asserted_and_only_strings() {
+    let schema =
+        r#"{"type":"object","properties":{"at":{"items":{"format":"date-time"}},"id":{"format":"colour"}}}"#;
+    let validator = validator(schema);
+    let bad = br#"{"at":["2023-01-01T00:00:00Z",7,"today"],"id":"blue"}"#;
+    assert!(validator.validate(bad).is_ok());
+    assert!(validator.validate_with(bad, Formats::Annotate).is_ok());
+    let mismatch = validator.validate_with(bad, Formats::Assert).unwrap_err();
+    assert_eq!(mismatch.path, "$.at[2]");
+    assert_eq!(mismatch.expected, "expected a string of format date-time");
+    let good = br#"{"at":["2023-01-01T00:00:00Z",7,null],"id":"blue"}"#;
+    assert!(validator.validate_with(good, Formats::Assert).is_ok());
+}
+
+#[test]
+fn a_format_beside_a_reference_counts_from_2019_09_on() {
+    let schema = |draft: &str| {
+        validator(&format!(
+            r##"{{"$schema":"{draft}","$ref":"#/definitions/s","format":"ipv4","definitions":{{"s":{{"minLength":1}}}}}}"##
+        ))
+    };
+    let old = schema("http://json-schema.org/draft-07/schema#");
+    let new = schema("https://json-schema.org/draft/2019-09/schema");
+    assert!(old.validate_with(b"\"x\"", Formats::Assert).is_ok());
+    assert!(new.validate_with(b"\"x\"", Formats::Assert).is_err());
+    assert!(new.validate_with(b"\"\\u0031.2.3.4\"", Formats::Assert).is_ok());
+    assert!(new.validate(b"\"x\"").is_ok());
 }
 
 #[test]

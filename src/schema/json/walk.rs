@@ -267,7 +267,12 @@ impl<'a> Walk<'a> {
                 )
             });
         }
-        true
+        match rules.format {
+            Some(format) if !self.with_text(node, |text| format.holds(text)) => {
+                self.fail::<EXPLAIN>(at, || format!("expected a string of format {}", format.name()))
+            }
+            _ => true,
+        }
     }
 
     pub(super) fn matches(&mut self, pattern: u32, node: &Node) -> bool {

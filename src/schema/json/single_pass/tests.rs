@@ -1,8 +1,9 @@
 //! The single pass says yes exactly where the tape and the walk do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use crate::schema::Formats;
 use crate::schema::json::parse::JsonSchema;
-use crate::schema::json::validate::{JsonValidator, Reused};
+use crate::schema::json::validate::{JsonValidator, Reused, accepts_at_once, check_by_tape};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -10,6 +11,7 @@ use proptest::sample::select;
 /// Each one's root is taken by the single pass; some hold parts that need a tape.
 const SCHEMAS: &[&str] = &[
     r#"{"type":["object","array"]}"#,
+    r#"{"type":"object","properties":{"id":{"type":"string","format":"hostname"},"a":{"format":"regex"},"b":{"minLength":1,"format":"unknown"}}}"#,
     r#"{"type":"object","required":["id","a"],"additionalProperties":false,"minProperties":2,"maxProperties":3,"properties":{
         "id":{"type":"string","minLength":1,"maxLength":3},"a":{"type":"integer","minimum":-1,"maximum":12},"":{},"né":{"type":"null"},
         "say \"a\"":{"type":"null"},"c:\\new":{"type":"null"}}}"#,
@@ -129,15 +131,13 @@ fn json() -> impl Strategy<Value = String> {
 
 fn agree(validator: &JsonValidator, payload: &[u8]) -> Result<(), TestCaseError> {
     let mut reused = Reused::default();
-    let at_once = validator.accepts_at_once(payload, &mut reused);
-    let by_tape = validator.validate_by_tape(payload, &mut reused);
-    prop_assert_eq!(
-        at_once,
-        by_tape.is_ok(),
-        "{} {:?}",
-        String::from_utf8_lossy(payload),
-        by_tape
-    );
+    for formats in [Formats::Annotate, Formats::Assert] {
+        let program = validator.program(formats);
+        let at_once = accepts_at_once(program, payload, &mut reused);
+        let by_tape = check_by_tape(program, payload, &mut reused);
+        let text = String::from_utf8_lossy(payload);
+        prop_assert_eq!(at_once, by_tape.is_ok(), "{} {:?}", text, by_tape);
+    }
     Ok(())
 }
 
@@ -196,9 +196,10 @@ fn parts_share_one_budget_of_steps() {
     let part = format!("[{}]", numbers.join(","));
     let payload = |parts: usize| format!("[{}]", vec![part.clone(); parts].join(","));
     let mut reused = Reused::default();
-    assert!(validator.accepts_at_once(payload(100).as_bytes(), &mut reused));
+    let program = validator.program(Formats::Annotate);
+    assert!(accepts_at_once(program, payload(100).as_bytes(), &mut reused));
     // The budget of the whole, which grows with the nodes, is the walk's to judge.
-    assert!(!validator.accepts_at_once(payload(1_300).as_bytes(), &mut reused));
+    assert!(!accepts_at_once(program, payload(1_300).as_bytes(), &mut reused));
     assert!(validator.validate(payload(100).as_bytes()).is_ok());
 }
 
@@ -208,6 +209,7 @@ fn a_name_with_a_quote_or_a_backslash_is_taken_only_as_json_writes_it() {
         r#"{"type":"object","required":["say \"a\"","c:\\new"],"properties":{"say \"a\"":{},"c:\\new":{}}}"#,
     );
     let mut reused = Reused::default();
+    let program = validator.program(Formats::Annotate);
     for (payload, valid) in [
         (r#"{"say \"a\"":1,"c:\\new":2}"#, true),
         (r#"{"say \u0022a\u0022":1,"c:\u005cnew":2}"#, true),
@@ -215,7 +217,7 @@ fn a_name_with_a_quote_or_a_backslash_is_taken_only_as_json_writes_it() {
         (r#"{"say \"a\"":1,"c:\new":2}"#, false),
     ] {
         assert_eq!(
-            validator.accepts_at_once(payload.as_bytes(), &mut reused),
+            accepts_at_once(program, payload.as_bytes(), &mut reused),
             valid,
             "{payload}"
         );
