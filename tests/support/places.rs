@@ -22,6 +22,19 @@ pub fn real() -> PathBuf {
     real
 }
 
+/// One folder of what `tests/run` fetched.
+pub fn fetched(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let real = std::env::var_os("PORTCULLIS_REAL").map_or_else(|| root.join("target/real"), PathBuf::from);
+    let folder = real.join(name);
+    assert!(
+        folder.join(".fetched").exists(),
+        "no {}: run `bash tests/run --fetch` once",
+        folder.display()
+    );
+    folder
+}
+
 /// What `tests/run` compiled: `classes/`, `messages/`.
 pub fn built() -> PathBuf {
     let built = project("target/built");

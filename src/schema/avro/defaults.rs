@@ -20,6 +20,9 @@ pub(super) fn check_as_new(model: &Model) -> Result<(), SchemaError> {
             for part in named.name.space.iter().flat_map(|space| space.split('.')) {
                 strict(part, "Namespace part")?;
             }
+            for alias in &named.aliases {
+                strict(&alias.short, "Alias")?;
+            }
         }
         match &of.kind {
             Kind::Record { named, fields, .. } => {
