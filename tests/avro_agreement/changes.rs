@@ -20,7 +20,7 @@ pub fn changed(mut schema: Value, numbers: &mut Numbers) -> String {
         1 => {
             letters[at] = *numbers.one(&[
                 '"', '{', '}', '[', ']', ',', ':', '0', 'x', 'é', '.', '/', '*', ' ', '\\',
-            ])
+            ]);
         }
         _ => letters.insert(at, *numbers.one(&['"', ',', '1', '-', '.', 'e', ' ', '\n', '_'])),
     }

@@ -211,15 +211,15 @@ impl Shaper<'_> {
                 Shape::Fixed(_) | Shape::Enum(_) | Shape::Record(_) | Shape::Open => format!("#{id}"),
                 _ => text.get("type").unwrap_or(&text).to_string(),
             };
-            if !seen.contains(&kind) {
-                seen.push(kind);
-                ids.push(id);
-                texts.push(text);
-            } else {
+            if seen.contains(&kind) {
                 self.names.truncate(named);
                 if self.numbers.once(4) {
                     break;
                 }
+            } else {
+                seen.push(kind);
+                ids.push(id);
+                texts.push(text);
             }
         }
         // A definition must stay before its name.

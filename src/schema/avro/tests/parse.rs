@@ -175,6 +175,11 @@ fn names_keep_to_letters_digits_and_underscores() {
             .contains("Illegal character in: Größe")
     );
     assert!(schema(ORDER).check_as_new().is_ok());
+    let alias = schema(r#"{"type":"record","name":"R","aliases":["old.1.5"],"fields":[]}"#);
+    assert_eq!(
+        alias.check_as_new().unwrap_err().to_string(),
+        "Alias \"5\" is invalid: Illegal initial character: 5"
+    );
     let space = schema(r#"{"type":"record","name":"a.b-c.R","fields":[]}"#);
     assert!(
         space
