@@ -1,7 +1,9 @@
 //! The gateway as a process beside HAProxy in TCP mode, in interleaved rounds over the same bytes:
 //! CPU seconds a million records, and what each adds to the latency of one record in flight.
 //!
-//! `cargo bench --bench gateway` (HAProxy from the system's packages). Prints; asserts nothing about time.
+//! `cargo bench --bench gateway` (HAProxy from the system's packages). Prints; asserts nothing about time. Words behind
+//! `--` choose rows: `idle`, `Avro/200`, `latency`. `PORTCULLIS_BENCH_BESIDE` names another build's binary, which is
+//! then measured in the same rounds.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +15,8 @@
 mod orders;
 mod processes;
 mod sink;
+#[path = "../conditions/mod.rs"]
+mod conditions;
 
 use portcullis::schema::SchemaType;
 use portcullis::wire::api::ApiKey;
@@ -28,17 +32,32 @@ const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 4;
 const IN_FLIGHT: usize = 5;
 
+/// Another build of the gateway, to be measured in the same rounds.
+const BESIDE: &str = "PORTCULLIS_BENCH_BESIDE";
+
 fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wanted = |row: &str| words.is_empty() || words.iter().any(|word| row.contains(word));
     let folder = tempfile::tempdir().unwrap();
     let upstream = sink::start();
     let Some(haproxy) = processes::haproxy(folder.path(), upstream) else {
         println!("no HAProxy on this machine: install it to run this comparison");
         return;
     };
-    let (gateway, schemas) = processes::portcullis(folder.path(), upstream);
-    // First, while the allocator has nothing to reuse.
-    let (language, id) = schemas[0];
-    idle_connections(&gateway, &frames(language, id, 1)[0]);
+    let (gateway, schemas) = processes::portcullis(env!("CARGO_BIN_EXE_portcullis"), upstream);
+    if wanted("idle") {
+        // First, while the allocator has nothing to reuse.
+        let (language, id) = schemas[0];
+        idle_connections(&gateway, &frames(language, id, 1)[0]);
+    }
+    let beside = std::env::var(BESIDE)
+        .ok()
+        .map(|program| processes::portcullis(&program, upstream).0);
+    let processes: Vec<&processes::Process> = [&haproxy, &gateway].into_iter().chain(&beside).collect();
+    println!("{}", conditions::line());
     println!(
         "CPU seconds a million records, {CONNECTIONS} connections with {IN_FLIGHT} requests in flight, median of {ROUNDS} rounds"
     );
@@ -48,32 +67,43 @@ fn main() {
     );
     for (language, id) in &schemas {
         for batch_records in [200, 2] {
-            let frames = frames(*language, *id, batch_records);
-            let bytes = frames.iter().map(Vec::len).sum::<usize>() / (frames.len() * batch_records);
-            let requests = 400_000 / batch_records;
-            let mut figures = [Vec::new(), Vec::new()];
-            for _ in 0..ROUNDS {
-                for (process, figures) in [&haproxy, &gateway].into_iter().zip(&mut figures) {
-                    let before = process.cpu();
-                    load(process.address, &frames, requests);
-                    let cpu = process.cpu().saturating_sub(before).as_secs_f64();
-                    figures.push(cpu / (requests * batch_records) as f64 * 1e6);
-                }
+            if wanted(&format!("{language:?}/{batch_records}")) {
+                cpu(*language, *id, batch_records, &processes);
             }
-            let [haproxy, portcullis] = figures.map(|mut figures| median(&mut figures));
-            println!(
-                "{:<10} {:>6} {:>7} {:>12.3} {:>12.3} {:>7.2}",
-                format!("{language:?}"),
-                batch_records,
-                bytes,
-                haproxy,
-                portcullis,
-                portcullis / haproxy
-            );
         }
     }
     for (language, id) in &schemas {
-        latency(*language, *id, upstream, haproxy.address, gateway.address);
+        if wanted(&format!("{language:?}/latency")) {
+            latency(*language, *id, upstream, haproxy.address, gateway.address);
+        }
+    }
+}
+
+/// CPU of each process over the same bytes; the rounds alternate.
+fn cpu(language: SchemaType, schema_id: u32, batch_records: usize, processes: &[&processes::Process]) {
+    let frames = frames(language, schema_id, batch_records);
+    let bytes = frames.iter().map(Vec::len).sum::<usize>() / (frames.len() * batch_records);
+    let requests = 400_000 / batch_records;
+    let mut figures: Vec<Vec<f64>> = processes.iter().map(|_| Vec::new()).collect();
+    for _ in 0..ROUNDS {
+        for (process, figures) in processes.iter().zip(&mut figures) {
+            let before = process.cpu();
+            load(process.address, &frames, requests);
+            let cpu = process.cpu().saturating_sub(before).as_secs_f64();
+            figures.push(cpu / (requests * batch_records) as f64 * 1e6);
+        }
+    }
+    let figures: Vec<f64> = figures.iter_mut().map(|figures| median(figures)).collect();
+    print!(
+        "{:<10} {batch_records:>6} {bytes:>7} {:>12.3} {:>12.3} {:>7.2}",
+        format!("{language:?}"),
+        figures[0],
+        figures[1],
+        figures[1] / figures[0]
+    );
+    match figures.get(2) {
+        Some(beside) => println!("   the other build {beside:.3}, {:.2}", beside / figures[0]),
+        None => println!(),
     }
 }
 
@@ -85,22 +115,11 @@ fn topic(language: SchemaType) -> &'static str {
     }
 }
 
-/// The payload behind Confluent's framing. Of Protobuf's messages, Order is the first: a single 0.
-fn framed(language: SchemaType, schema_id: u32, payload: &[u8]) -> Vec<u8> {
-    let mut value = vec![0];
-    value.extend_from_slice(&schema_id.to_be_bytes());
-    if language == SchemaType::Protobuf {
-        value.push(0);
-    }
-    value.extend_from_slice(payload);
-    value
-}
-
 /// One Produce frame (version 9, acks=1) for each of the batches that the varieties make.
 fn frames(language: SchemaType, schema_id: u32, batch_records: usize) -> Vec<Vec<u8>> {
     let values: Vec<Vec<u8>> = orders::payloads(language)
         .iter()
-        .map(|payload| framed(language, schema_id, payload))
+        .map(|payload| orders::framed(language, schema_id, payload))
         .collect();
     values
         .chunks(batch_records)

@@ -8,11 +8,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Ended, by its own pid, when dropped.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
+    /// What it lives in goes when it has gone.
+    _folder: Option<TempDir>,
 }
 
 impl Drop for Process {
@@ -75,19 +78,24 @@ pub fn haproxy(folder: &Path, upstream: SocketAddr) -> Option<Process> {
         .stdout(Stdio::null())
         .spawn()
         .ok()?;
-    let process = Process { child, address };
+    let process = Process {
+        child,
+        address,
+        _folder: None,
+    };
     wait_for("HAProxy", || TcpStream::connect(address).is_ok());
     Some(process)
 }
 
 /// The gateway with a schema for each language, and their ids.
-pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(SchemaType, u32)>) {
+pub fn portcullis(program: &str, upstream: SocketAddr) -> (Process, Vec<(SchemaType, u32)>) {
+    let folder = tempfile::tempdir().unwrap();
     let [gateway, registry, admin] = [free_port(), free_port(), free_port()];
     let brokers = (20_000..40_000u16)
         .step_by(4)
         .find(|first| (*first..first + 4).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
         .unwrap();
-    let file = folder.join("portcullis.yaml");
+    let file = folder.path().join("portcullis.yaml");
     let text = format!(
         "upstream:\n  bootstrap_servers: [\"{upstream}\"]\n\
          gateway:\n  listeners:\n    - name: bench\n      address: 127.0.0.1:{gateway}\n      advertised_host: 127.0.0.1\n      \
@@ -96,8 +104,8 @@ pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(SchemaT
          admin: {{ listen: 127.0.0.1:{admin} }}\n"
     );
     fs::write(&file, text).unwrap();
-    let log = fs::File::create(folder.join("portcullis.log")).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+    let log = fs::File::create(folder.path().join("portcullis.log")).unwrap();
+    let child = Command::new(program)
         .args(["run", "--config"])
         .arg(&file)
         .stdout(log.try_clone().unwrap())
@@ -107,6 +115,7 @@ pub fn portcullis(folder: &Path, upstream: SocketAddr) -> (Process, Vec<(SchemaT
     let process = Process {
         child,
         address: ([127, 0, 0, 1], gateway).into(),
+        _folder: Some(folder),
     };
     wait_for("the gateway", || {
         http(admin, "GET", "/readyz", "").is_some_and(|answer| answer.contains(" 200 "))

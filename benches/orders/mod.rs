@@ -97,6 +97,17 @@ pub fn payloads(language: SchemaType) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// The payload behind Confluent's framing. Of Protobuf's messages, Order is the first: a single 0.
+pub fn framed(language: SchemaType, schema_id: u32, payload: &[u8]) -> Vec<u8> {
+    let mut value = vec![0];
+    value.extend_from_slice(&schema_id.to_be_bytes());
+    if language == SchemaType::Protobuf {
+        value.push(0);
+    }
+    value.extend_from_slice(payload);
+    value
+}
+
 /// SplitMix64: the same orders in every run.
 struct Numbers(u64);
 
