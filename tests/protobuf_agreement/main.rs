@@ -1,0 +1,57 @@
+//! Promise: of any bytes we say what prost-reflect and Google's own Protobuf (upb) say, by any schema, but for the
+//! differences that `docs/validation-protobuf.md` lists; and of any `.proto` text what protoc says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests are threads and processes, with no runtime to block"
+)]
+
+mod choices;
+mod google;
+mod model;
+mod payloads;
+#[allow(dead_code, reason = "only where things are, not what listens")]
+#[path = "../support/places.rs"]
+mod places;
+mod schemas;
+mod second_opinions;
+mod tables;
+
+use portcullis::schema::protobuf::ProtobufSchema;
+
+/// How many, and from which seed.
+fn cases() -> (usize, u64) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    (number("PORTCULLIS_CASES").unwrap_or(20_000) as usize, number("PORTCULLIS_SEED").unwrap_or_else(now))
+}
+
+#[test]
+fn payloads_are_judged_as_google_and_prost_reflect_judge_them() {
+    let (cases, seed) = cases();
+    println!("seed {seed}");
+    with_room(move || second_opinions::compare(cases, seed));
+}
+
+/// A hundred messages in each other take the other libraries more stack, unoptimized, than a test's thread has.
+fn with_room(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Found at random once: the end of a group, with the number of a map.
+#[test]
+fn a_group_that_ends_where_none_began_is_refused_also_with_a_maps_number() {
+    let text = "syntax = \"proto3\"; message M { map<bool, int32> f = 1; }";
+    let schema = ProtobufSchema::parse(text, &[]).unwrap();
+    let validator = schema.validator().unwrap();
+    let verdict = validator.validate(validator.message([0]).unwrap(), &[0x0c]);
+    assert!(verdict.is_err_and(|mismatch| mismatch.expected.starts_with("end of group 1 ")));
+}
