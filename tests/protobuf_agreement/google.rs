@@ -29,7 +29,10 @@ pub struct Verdict {
 impl Google {
     pub fn start() -> Self {
         let python = places::real().join("venv/bin/python");
-        assert!(python.exists(), "no Python with Google's Protobuf: run `bash tests/run --fetch` once");
+        assert!(
+            python.exists(),
+            "no Python with Google's Protobuf: run `bash tests/run --fetch` once"
+        );
         let mut child = Command::new(python)
             .arg(places::project("tests/protobuf_agreement/peer.py"))
             .stdin(Stdio::piped())
@@ -48,7 +51,11 @@ impl Google {
                 }
             }
         });
-        Self { child, requests, answers }
+        Self {
+            child,
+            requests,
+            answers,
+        }
     }
 
     /// What follows is judged as this message of these files; why not, when upb does not take them.
@@ -101,7 +108,9 @@ impl Google {
     }
 
     fn answer(&mut self) -> Vec<u8> {
-        self.answers.recv_timeout(PATIENCE).expect("Google's Protobuf has died, or is stuck")
+        self.answers
+            .recv_timeout(PATIENCE)
+            .expect("Google's Protobuf has died, or is stuck")
     }
 }
 

@@ -28,7 +28,10 @@ use portcullis::schema::protobuf::ProtobufSchema;
 fn cases() -> (usize, u64) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    (number("PORTCULLIS_CASES").unwrap_or(20_000) as usize, number("PORTCULLIS_SEED").unwrap_or_else(now))
+    (
+        number("PORTCULLIS_CASES").unwrap_or(20_000) as usize,
+        number("PORTCULLIS_SEED").unwrap_or_else(now),
+    )
 }
 
 #[test]
@@ -40,7 +43,10 @@ fn payloads_are_judged_as_google_and_prost_reflect_judge_them() {
 
 /// A hundred messages in each other take the other libraries more stack, unoptimized, than a test's thread has.
 fn with_room(test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test).unwrap();
+    let thread = std::thread::Builder::new()
+        .stack_size(64 << 20)
+        .spawn(test)
+        .unwrap();
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }

@@ -13,8 +13,10 @@ pub struct Rules {
     pub other_wire_type_is_unknown: bool,
     /// A varint's bits beyond the 64th are dropped.
     pub extra_bits_are_dropped: bool,
-    /// Tags and lengths have five bytes at most, though the value is small.
-    pub five_byte_tags_and_lengths: bool,
+    /// A tag may be a varint of up to ten bytes, when its value is small enough.
+    pub ten_byte_tags: bool,
+    /// A length is a varint of at most five bytes.
+    pub five_byte_lengths: bool,
     /// The field number 0 is an unknown field of messages that have no fields, and of unknown groups.
     pub number_zero_in_what_is_empty: bool,
     /// Required fields are looked for when all is read: pieces of a message are merged, what is replaced is gone.
@@ -25,8 +27,8 @@ pub struct Rules {
     pub entries_do_not_nest: bool,
     /// proto2 strings must be UTF-8, too.
     pub proto2_strings_are_utf8: bool,
-    /// A closed enum's field with a number that the enum does not name is not there.
-    pub unnamed_number_is_absent: bool,
+    /// A required closed enum may have a number that the enum does not name.
+    pub unnamed_number_counts: bool,
     /// An entry that holds an unknown field, or an enum's unknown number, is an unknown field as a whole.
     pub entry_with_unknown_is_unknown: bool,
 }
@@ -68,7 +70,12 @@ struct Node {
 struct Malformed;
 
 pub fn judge(tables: &Tables, payload: &[u8], rules: Rules) -> Verdict {
-    let mut reader = Reader { tables, rules, bytes: payload, at: 0 };
+    let mut reader = Reader {
+        tables,
+        rules,
+        bytes: payload,
+        at: 0,
+    };
     let mut root = Node::default();
     if reader.message(&mut root, payload.len(), 0, None).is_err() {
         return Verdict::Malformed;
@@ -78,18 +85,29 @@ pub fn judge(tables: &Tables, payload: &[u8], rules: Rules) -> Verdict {
     } else {
         (!root.incomplete_piece, root.unknown_piece)
     };
-    if complete { Verdict::Valid { unknown } } else { Verdict::Incomplete }
+    if complete {
+        Verdict::Valid { unknown }
+    } else {
+        Verdict::Incomplete
+    }
 }
 
 fn is_complete(tables: &Tables, node: &Node) -> bool {
     let all_there = |node: &Node| {
-        let mut required = tables.messages[node.message].fields.values().filter(|field| field.required);
+        let mut required = tables.messages[node.message]
+            .fields
+            .values()
+            .filter(|field| field.required);
         required.all(|field| node.seen.contains(&field.number))
     };
     all_there(node)
         && node.singular.values().all(|inner| is_complete(tables, inner))
         && node.repeated.iter().all(|inner| is_complete(tables, inner))
-        && node.maps.values().flatten().all(|inner| is_complete(tables, inner))
+        && node
+            .maps
+            .values()
+            .flatten()
+            .all(|inner| is_complete(tables, inner))
 }
 
 fn has_unknown(node: &Node) -> bool {
@@ -126,10 +144,10 @@ impl Reader<'_> {
         Err(Malformed)
     }
 
-    /// For a tag or a length.
-    fn short_varint(&mut self, end: usize) -> Result<u64, Malformed> {
-        let bytes_max = if self.rules.five_byte_tags_and_lengths { 5 } else { 10 };
-        self.varint(end, bytes_max)
+    fn tag(&mut self, end: usize) -> Result<(u32, u8), Malformed> {
+        let tag = self.varint(end, if self.rules.ten_byte_tags { 10 } else { 5 })?;
+        let tag = u32::try_from(tag).map_err(|_| Malformed)?;
+        Ok((tag >> 3, tag as u8 & 7))
     }
 
     fn take(&mut self, length: u64, end: usize) -> Result<usize, Malformed> {
@@ -140,12 +158,18 @@ impl Reader<'_> {
     }
 
     fn sized(&mut self, end: usize) -> Result<usize, Malformed> {
-        let length = self.short_varint(end)?;
+        let length = self.varint(end, if self.rules.five_byte_lengths { 5 } else { 10 })?;
         self.take(length, end)
     }
 
     /// Reads into `node` up to `end`, or to the end of the group of this number.
-    fn message(&mut self, node: &mut Node, end: usize, depth: usize, group: Option<u32>) -> Result<(), Malformed> {
+    fn message(
+        &mut self,
+        node: &mut Node,
+        end: usize,
+        depth: usize,
+        group: Option<u32>,
+    ) -> Result<(), Malformed> {
         let fields = &self.tables.messages[node.message].fields;
         let mut piece = BTreeSet::new();
         loop {
@@ -155,8 +179,7 @@ impl Reader<'_> {
                 }
                 break;
             }
-            let tag = self.short_varint(end)?;
-            let (number, wire_type) = (u32::try_from(tag).map_err(|_| Malformed)? >> 3, tag as u8 & 7);
+            let (number, wire_type) = self.tag(end)?;
             let is_empty = self.tables.messages[node.message].is_empty;
             if wire_type > 5 || (number == 0 && !(is_empty && self.rules.number_zero_in_what_is_empty)) {
                 return Err(Malformed);
@@ -186,7 +209,11 @@ impl Reader<'_> {
             self.value(node, field, &mut piece, wire_type, end, depth)?;
         }
         let needed = |field: &&Field| field.required || self.is_needed_value(node, field);
-        if fields.values().filter(needed).any(|field| !piece.contains(&field.number)) {
+        if fields
+            .values()
+            .filter(needed)
+            .any(|field| !piece.contains(&field.number))
+        {
             node.incomplete_piece = true;
         }
         node.unknown_piece |= node.unknown;
@@ -198,7 +225,10 @@ impl Reader<'_> {
         self.tables.messages[entry.message].is_entry
             && field.number == 2
             && field.is_message()
-            && self.tables.messages[field.target].fields.values().any(|field| field.required)
+            && self.tables.messages[field.target]
+                .fields
+                .values()
+                .any(|field| field.required)
     }
 
     fn value(
@@ -234,9 +264,17 @@ impl Reader<'_> {
         self.replace(node, field);
         let mut inner = match node.singular.remove(&field.number) {
             Some(earlier) if !field.repeated => earlier,
-            _ => Node { message: field.target, ..Node::default() },
+            _ => Node {
+                message: field.target,
+                ..Node::default()
+            },
         };
-        self.message(&mut inner, to, depth + entry_depth, field.is_group.then_some(field.number))?;
+        self.message(
+            &mut inner,
+            to,
+            depth + entry_depth,
+            field.is_group.then_some(field.number),
+        )?;
         node.seen.insert(field.number);
         piece.insert(field.number);
         node.incomplete_piece |= inner.incomplete_piece;
@@ -259,7 +297,10 @@ impl Reader<'_> {
         node.unknown |= entry.unknown;
         let value = &self.tables.messages[field.target].fields[&2];
         let value = value.is_message().then(|| {
-            let empty = || Node { message: value.target, ..Node::default() };
+            let empty = || Node {
+                message: value.target,
+                ..Node::default()
+            };
             entry.singular.remove(&2).unwrap_or_else(empty)
         });
         node.maps.insert((field.number, entry.key), value);
@@ -298,7 +339,7 @@ impl Reader<'_> {
             && closed.get_value(varint as i32).is_none()
         {
             node.unknown = true;
-            return Ok(!self.rules.unnamed_number_is_absent);
+            return Ok(self.rules.unnamed_number_counts);
         }
         if self.tables.messages[node.message].is_entry && field.number == 1 {
             node.key = match field.kind {
@@ -332,8 +373,7 @@ impl Reader<'_> {
                     return Err(Malformed);
                 }
                 loop {
-                    let tag = self.short_varint(end)?;
-                    let (inner, wire_type) = (u32::try_from(tag).map_err(|_| Malformed)? >> 3, tag as u8 & 7);
+                    let (inner, wire_type) = self.tag(end)?;
                     if inner == 0 && !self.rules.number_zero_in_what_is_empty {
                         return Err(Malformed);
                     }

@@ -17,7 +17,13 @@ pub struct Freedom {
 
 pub fn random_payload(choices: &mut Choices, tables: &Tables, freedom: Freedom) -> Vec<u8> {
     let depth = 1 + choices.below(5) as i32;
-    Writer { choices, tables, freedom, budget: 400 }.message(0, depth)
+    Writer {
+        choices,
+        tables,
+        freedom,
+        budget: 400,
+    }
+    .message(0, depth)
 }
 
 struct Writer<'a> {
@@ -285,7 +291,13 @@ pub fn noise(choices: &mut Choices) -> Vec<u8> {
     let length = choices.below(60);
     let small = choices.chance(60);
     (0..length)
-        .map(|_| if small { choices.below(48) as u8 } else { choices.next() as u8 })
+        .map(|_| {
+            if small {
+                choices.below(48) as u8
+            } else {
+                choices.next() as u8
+            }
+        })
         .collect()
 }
 
@@ -295,7 +307,11 @@ pub fn tower(choices: &mut Choices, tables: &Tables) -> Vec<u8> {
     let mut way = Vec::new();
     let mut message = 0;
     for _ in 0..depth {
-        let inner: Vec<&Field> = tables.messages[message].fields.values().filter(|f| f.is_message()).collect();
+        let inner: Vec<&Field> = tables.messages[message]
+            .fields
+            .values()
+            .filter(|f| f.is_message())
+            .collect();
         if inner.is_empty() {
             break;
         }
@@ -303,8 +319,17 @@ pub fn tower(choices: &mut Choices, tables: &Tables) -> Vec<u8> {
         way.push(field);
         message = field.target;
     }
-    let freedom = Freedom { loose: false, unknown: false, wrong_wire_types: 0 };
-    let mut writer = Writer { choices, tables, freedom, budget: 0 };
+    let freedom = Freedom {
+        loose: false,
+        unknown: false,
+        wrong_wire_types: 0,
+    };
+    let mut writer = Writer {
+        choices,
+        tables,
+        freedom,
+        budget: 0,
+    };
     let mut payload = Vec::new();
     for level in (way.len()..depth).rev() {
         // Where the schema ends, unknown groups go on.

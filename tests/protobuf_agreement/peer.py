@@ -14,7 +14,7 @@ import struct
 import sys
 import tempfile
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, unknown_fields
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.internal import api_implementation
 from google.protobuf.message import DecodeError
 from grpc_tools import _protoc_compiler
@@ -46,19 +46,10 @@ def message_class(name, files):
 
 
 def has_unknown(message):
-    if len(unknown_fields.UnknownFieldSet(message)):
-        return True
-    for field, value in message.ListFields():
-        if field.type not in (field.TYPE_MESSAGE, field.TYPE_GROUP):
-            continue
-        if field.message_type.GetOptions().map_entry:
-            entry_value = field.message_type.fields_by_name["value"]
-            values = value.values() if entry_value.message_type else ()
-        else:
-            values = value if field.is_repeated else (value,)
-        if any(map(has_unknown, values)):
-            return True
-    return False
+    """Anywhere in it; they are gone afterwards. (Python cannot walk a map whose key is no UTF-8.)"""
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    return message.ByteSize() != size
 
 
 def verdict(kind, payload):
@@ -67,7 +58,9 @@ def verdict(kind, payload):
         message.ParseFromString(payload)
     except DecodeError:
         return 0
-    return PARSED | (INITIALIZED if message.IsInitialized() else 0) | (UNKNOWN if has_unknown(message) else 0)
+    if not message.IsInitialized():
+        return PARSED
+    return PARSED | INITIALIZED | (UNKNOWN if has_unknown(message) else 0)
 
 
 def explain(kind, payload):

@@ -24,7 +24,16 @@ const WELL_KNOWN: &[(&str, &[&str])] = &[
     ("duration", &["Duration"]),
     ("any", &["Any"]),
     ("struct", &["Struct", "Value", "ListValue"]),
-    ("wrappers", &["DoubleValue", "StringValue", "BytesValue", "BoolValue", "UInt32Value"]),
+    (
+        "wrappers",
+        &[
+            "DoubleValue",
+            "StringValue",
+            "BytesValue",
+            "BoolValue",
+            "UInt32Value",
+        ],
+    ),
     ("field_mask", &["FieldMask"]),
     ("empty", &["Empty"]),
     ("descriptor", &["FileDescriptorProto", "UninterpretedOption"]),
@@ -49,20 +58,28 @@ pub fn random_schema(choices: &mut Choices) -> Texts {
         let proto3 = choices.chance(50);
         let mut file = FileWriter::new(choices, types, proto3, "other");
         file.write(&[]);
-        references.push(ReferencedSchema { name: "other.proto".into(), text: file.text });
+        references.push(ReferencedSchema {
+            name: "other.proto".into(),
+            text: file.text,
+        });
         types = file.types;
         imports.push("other.proto".to_owned());
     }
     for (file, names) in WELL_KNOWN {
         if choices.chance(8) {
             imports.push(format!("google/protobuf/{file}.proto"));
-            types.messages.extend(names.iter().map(|name| format!(".google.protobuf.{name}")));
+            types
+                .messages
+                .extend(names.iter().map(|name| format!(".google.protobuf.{name}")));
         }
     }
     let proto3 = choices.chance(50);
     let mut file = FileWriter::new(choices, types, proto3, "t");
     file.write(&imports);
-    Texts { root: file.text, references }
+    Texts {
+        root: file.text,
+        references,
+    }
 }
 
 struct FileWriter<'a> {
@@ -77,7 +94,14 @@ struct FileWriter<'a> {
 
 impl<'a> FileWriter<'a> {
     fn new(choices: &'a mut Choices, types: Types, proto3: bool, package: &'static str) -> Self {
-        Self { choices, types, proto3, package, text: String::new(), names: 0 }
+        Self {
+            choices,
+            types,
+            proto3,
+            package,
+            text: String::new(),
+            names: 0,
+        }
     }
 
     fn write(&mut self, imports: &[String]) {
@@ -101,7 +125,11 @@ impl<'a> FileWriter<'a> {
             }
         }
         let enums = [format!("{scope}.E"), format!("{scope}.M0.K")];
-        let known = if self.proto3 { &mut self.types.open_enums } else { &mut self.types.closed_enums };
+        let known = if self.proto3 {
+            &mut self.types.open_enums
+        } else {
+            &mut self.types.closed_enums
+        };
         known.extend(enums);
         for message in 0..messages {
             let name = format!("{scope}.M{message}");
@@ -134,7 +162,8 @@ impl<'a> FileWriter<'a> {
             self.text.push_str("}\n");
         }
         self.enumeration("E");
-        self.text.push_str("enum Z { Z_ZERO = 0; Z_ONE = 1; Z_BYTE = 130; }\n");
+        self.text
+            .push_str("enum Z { Z_ZERO = 0; Z_ONE = 1; Z_BYTE = 130; }\n");
         while self.choices.chance(60) {
             if !self.extend() {
                 break;
@@ -143,7 +172,11 @@ impl<'a> FileWriter<'a> {
     }
 
     fn enumeration(&mut self, name: &str) {
-        let first = if self.proto3 { 0 } else { *self.choices.of(&[0, 1, -5]) };
+        let first = if self.proto3 {
+            0
+        } else {
+            *self.choices.of(&[0, 1, -5])
+        };
         let prefix = name;
         writeln!(
             self.text,
@@ -164,7 +197,9 @@ impl<'a> FileWriter<'a> {
                 writeln!(self.text, "required {scalar} f{name} = {cursor};").unwrap();
                 continue;
             }
-            let Some(number) = self.next_number(&mut cursor, &mut used, can_be_extended) else { continue };
+            let Some(number) = self.next_number(&mut cursor, &mut used, can_be_extended) else {
+                continue;
+            };
             if self.choices.chance(10) {
                 let members = 1 + self.choices.below(4);
                 let name = self.name();
@@ -183,10 +218,17 @@ impl<'a> FileWriter<'a> {
     }
 
     /// A number that is not taken, mostly the next after `cursor`; none when the choice fell on a bad one.
-    fn next_number(&mut self, cursor: &mut u32, used: &mut BTreeSet<u32>, can_be_extended: bool) -> Option<u32> {
+    fn next_number(
+        &mut self,
+        cursor: &mut u32,
+        used: &mut BTreeSet<u32>,
+        can_be_extended: bool,
+    ) -> Option<u32> {
         let next = match self.choices.below(40) {
             0 => 1000 + *cursor,
-            1 => *self.choices.of(&[15, 16, 2047, 2048, 18_999, 20_000, 90_000, 262_143]),
+            1 => *self
+                .choices
+                .of(&[15, 16, 2047, 2048, 18_999, 20_000, 90_000, 262_143]),
             2 => (1 << 29) - 1 - self.choices.below(4) as u32,
             3..6 => *cursor + 1 + self.choices.below(60) as u32,
             _ => *cursor + 1,
@@ -213,7 +255,11 @@ impl<'a> FileWriter<'a> {
             0 | 1 => (self.choices.of(&self.types.messages).clone(), false),
             2 => {
                 let open_only = self.proto3 || self.choices.chance(30);
-                let known = if open_only { &self.types.open_enums } else { &self.types.closed_enums };
+                let known = if open_only {
+                    &self.types.open_enums
+                } else {
+                    &self.types.closed_enums
+                };
                 if known.is_empty() {
                     return ("int32".into(), true);
                 }
@@ -264,7 +310,11 @@ impl<'a> FileWriter<'a> {
             3 | 4 => writeln!(self.text, "repeated {type_name} f{name} = {number};").unwrap(),
             5 if is_number => {
                 let packed = self.choices.chance(50);
-                writeln!(self.text, "repeated {type_name} f{name} = {number} [packed = {packed}];").unwrap();
+                writeln!(
+                    self.text,
+                    "repeated {type_name} f{name} = {number} [packed = {packed}];"
+                )
+                .unwrap();
             }
             6 if !self.proto3 => writeln!(self.text, "required {type_name} f{name} = {number};").unwrap(),
             _ if self.proto3 && self.choices.chance(70) => {

@@ -199,7 +199,7 @@ fn expectation(reason: Reason, at: usize, label: Option<&FieldLabel>, message: &
             format!("expected varint for {what}, the bytes end within it at byte {at}")
         }
         Reason::VarintTooLong => format!("expected varint of at most 64 bits for {what} at byte {at}"),
-        Reason::TagTooLong => format!("expected a field's tag of at most 32 bits at byte {at}"),
+        Reason::TagTooLong => format!("expected a field's tag of at most 32 bits in five bytes at byte {at}"),
         Reason::FieldNumberZero => format!("expected a field number from 1, 0 found at byte {at}"),
         Reason::WireType(found) => match label {
             Some(label) => {

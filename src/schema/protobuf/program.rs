@@ -34,11 +34,13 @@ pub(super) enum Shape {
     Text,
     Message,
     Group,
+    /// A required closed enum: a number that it does not name leaves the field unset.
+    RequiredEnum,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
-    /// Bit of the message's required set; 0 for what is not required, or is beyond the first 64.
+    /// Bit of the message's required set; 0 for what is not required, is beyond the first 64, or depends on the value.
     pub(super) required: u64,
     /// Field number and wire type of a value that stands alone; 0 for an unknown field.
     pub(super) tag: u32,
@@ -250,9 +252,14 @@ impl Compiler {
                         descriptor.full_name()
                     ));
                 }
+                let is_closed_enum = entry.shape == Shape::Varint && entry.target != 0;
                 if position < REQUIRED_FAST {
+                    required |= 1 << position;
+                }
+                if is_closed_enum {
+                    entry.shape = Shape::RequiredEnum;
+                } else if position < REQUIRED_FAST {
                     entry.required = 1 << position;
-                    required |= entry.required;
                 }
                 required_labels.push(entry.label);
                 if let Some(label) = self.program.labels.get_mut(entry.label as usize) {

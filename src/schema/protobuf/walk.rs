@@ -8,6 +8,9 @@ use super::program::{Field, Message, Program, REQUIRED_FAST, REQUIRED_MAX, Shape
 /// Messages and groups inside the first message, as in every official runtime.
 pub(super) const DEPTH_MAX: usize = 100;
 
+/// Longer tags, of whatever value, are errors in Protobuf's conformance tests (`BadTag_OverlongVarint`).
+const TAG_BYTES_MAX: usize = 5;
+
 /// The walk stopped. What and where went to the trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refused;
@@ -19,7 +22,7 @@ pub(super) enum Reason {
     VarintTruncated,
     /// More than ten bytes, or more than 64 bits.
     VarintTooLong,
-    /// A tag over 32 bits.
+    /// A tag over 32 bits, or over five bytes.
     TagTooLong,
     FieldNumberZero,
     WireType(u8),
@@ -132,6 +135,11 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
                     self.trace.leave();
                     end
                 }
+                Shape::RequiredEnum => {
+                    let (end, bit) = self.required_enum(bytes, at, field)?;
+                    seen |= bit;
+                    end
+                }
                 Shape::Unknown => at,
             };
         }
@@ -186,8 +194,8 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
         let (value, end) = long_varint(bytes, at).map_err(|reason| self.refuse(reason, at, None))?;
         match u32::try_from(value) {
             Ok(tag) if tag >> 3 == 0 => Err(self.refuse(Reason::FieldNumberZero, at, None)),
-            Ok(tag) => Ok((tag, end)),
-            Err(_) => Err(self.refuse(Reason::TagTooLong, at, None)),
+            Ok(tag) if end - at <= TAG_BYTES_MAX => Ok((tag, end)),
+            _ => Err(self.refuse(Reason::TagTooLong, at, None)),
         }
     }
 
@@ -209,6 +217,23 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
             return Ok(end);
         }
         Err(self.refuse(Reason::UnknownEnumValue, at, Some(field)))
+    }
+
+    /// Where the number ends, and the field's bit when the enum names it.
+    #[inline(never)]
+    fn required_enum(&mut self, bytes: &[u8], at: usize, field: &Field) -> Result<(usize, u64), Refused> {
+        let end = self.varint(bytes, at, field)?;
+        if self.is_named(bytes, at, field) {
+            let position = self.program.label(field.label).and_then(|label| label.required);
+            return Ok((
+                end,
+                position.map_or(0, |position| 1u64.checked_shl(position).unwrap_or(0)),
+            ));
+        }
+        if REJECT {
+            return Err(self.refuse(Reason::UnknownEnumValue, at, Some(field)));
+        }
+        Ok((end, 0))
     }
 
     /// Whether the closed enum of `field` names the number at `at`, of which parsers take the low 32 bits.
@@ -432,7 +457,9 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
                 Some(field) => field,
                 None => beyond_dense(&message.sparse, number, &mut predicted),
             };
+            let is_set = field.shape != Shape::RequiredEnum || self.is_named(body, at, field);
             if let Some(position) = program.label(field.label).and_then(|label| label.required)
+                && is_set
                 && let Some(word) = seen.get_mut(position as usize / 64)
             {
                 *word |= 1 << (position % 64);

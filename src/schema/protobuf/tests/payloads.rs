@@ -195,7 +195,22 @@ fn field_number_0_is_refused() {
 #[test]
 fn a_tag_over_32_bits_is_refused() {
     let (_, expected) = mismatch(ORDER, b"\x80\x80\x80\x80\x10\x01");
-    assert_eq!(expected, "expected a field's tag of at most 32 bits at byte 0");
+    assert_eq!(
+        expected,
+        "expected a field's tag of at most 32 bits in five bytes at byte 0"
+    );
+}
+
+#[test]
+fn a_tag_in_more_than_five_bytes_is_refused_whatever_its_value() {
+    assert_eq!(check(ORDER, b"\x90\x80\x80\x80\0\x01"), Ok(()));
+    let (path, expected) = mismatch(ORDER, b"\x90\x80\x80\x80\x80\0\x01");
+    assert_eq!(path, "$");
+    assert_eq!(
+        expected,
+        "expected a field's tag of at most 32 bits in five bytes at byte 0"
+    );
+    assert!(check(ORDER, b"\xa3\x06\x90\x80\x80\x80\x80\0\x01\xa4\x06").is_err());
 }
 
 #[test]
@@ -388,6 +403,45 @@ fn required_fields_beyond_the_64th_are_checked_too() {
     assert_eq!(check(&schema, &payload), Ok(()));
     assert_eq!(mismatch(&schema, &payload[..payload.len() - 3]).0, "$.f200");
     assert_eq!(mismatch(&schema, &payload[2..]).0, "$.f1");
+}
+
+#[test]
+fn a_required_closed_enum_with_a_number_it_does_not_name_is_missing() {
+    let schema = "syntax = \"proto2\"; message M { required E e = 1; optional int32 x = 2; } enum E { A = 1; B = -1; }";
+    assert_eq!(check(schema, b"\x08\x01"), Ok(()));
+    assert_eq!(
+        check(schema, b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+        Ok(())
+    );
+    let (path, expected) = mismatch(schema, b"\x08\x02\x10\x01");
+    assert_eq!(path, "$.e");
+    assert_eq!(
+        expected,
+        "required enum E e missing from the message that ends at byte 4"
+    );
+    assert_eq!(
+        check(schema, b"\x08\x02\x08\x01"),
+        Ok(()),
+        "the second one counts"
+    );
+    assert_eq!(check(schema, b"\x08\x01\x08\x02"), Ok(()), "the first one stays");
+    let open = "syntax = \"proto3\"; message M { E e = 1; } enum E { A = 0; }";
+    assert_eq!(check(open, b"\x08\x02"), Ok(()));
+}
+
+#[test]
+fn a_required_closed_enum_beyond_the_64th_required_field_must_have_a_name_too() {
+    let mut schema = "syntax = \"proto2\"; enum E { A = 1; } message M {".to_owned();
+    let mut payload = Vec::new();
+    for number in 16..=85u32 {
+        let kind = if number == 85 { "E" } else { "int32" };
+        write!(schema, "required {kind} f{number} = {number};").unwrap();
+        payload.extend_from_slice(&[(number << 3) as u8 | 0x80, (number >> 4) as u8, 1]);
+    }
+    schema.push('}');
+    assert_eq!(check(&schema, &payload), Ok(()));
+    *payload.last_mut().unwrap() = 7;
+    assert_eq!(mismatch(&schema, &payload).0, "$.f85");
 }
 
 #[test]
