@@ -24,6 +24,10 @@ const POLICIES: &str = r#"
 - topics: ["strict-*"]
   value: { level: payload }
   null_value: reject
+- topics: ["exact-*"]
+  value: { level: payload }
+  unknown_fields: reject
+  formats: assert
 - topics: ["off-*"]
   value: { level: "off" }
 - topics: ["literal"]
@@ -229,6 +233,44 @@ fn a_null_value_passes_unless_the_policy_forbids_it() {
     let outcomes = java(&[null("lenient"), null("strict-one")], How::Together);
     assert!(outcomes[0].is_acknowledged(), "{outcomes:?}");
     is_refused(&outcomes[1], "PC-106", 0, "value");
+}
+
+#[test]
+fn unknown_fields_and_formats_are_refused_where_the_policy_says_so() {
+    create_topics(
+        &KAFKA.bootstrap(),
+        &["exact-protobuf", "exact-json", "loose-protobuf", "loose-json"],
+        1,
+    );
+    let proto = "syntax = \"proto3\"; message Order { string id = 1; }";
+    let json = r#"{"type":"object","properties":{"at":{"type":"string","format":"date-time"}}}"#;
+    let record = |topic: &str, schema_type: &str, text: &str, indexes: &[u8], payload: &[u8]| {
+        let schema = GATEWAY.register(&format!("{topic}-value"), schema_type, text);
+        Record::new(topic, 0, &framed(schema, indexes, payload))
+    };
+    // Field 2 is none of the order's.
+    let unknown = |topic: &str| record(topic, "PROTOBUF", proto, &[0], &[0x0a, 1, b'a', 0x10, 5]);
+    let dated = |topic: &str, at: &str| {
+        let payload = format!("{{\"at\":\"{at}\"}}");
+        record(topic, "JSON", json, &[], payload.as_bytes())
+    };
+    let outcomes = java(
+        &[
+            unknown("exact-protobuf"),
+            unknown("loose-protobuf"),
+            dated("exact-json", "yesterday"),
+            dated("exact-json", "2026-11-25T01:30:00Z"),
+            dated("loose-json", "yesterday"),
+        ],
+        How::Apart,
+    );
+    is_refused(&outcomes[0], "PC-202", 0, "value");
+    assert!(outcomes[0].message().contains("2"), "{outcomes:?}");
+    is_refused(&outcomes[2], "PC-203", 0, "value");
+    assert!(outcomes[2].message().contains("$.at: "), "{outcomes:?}");
+    for forwarded in [1, 3, 4] {
+        assert!(outcomes[forwarded].is_acknowledged(), "{outcomes:?}");
+    }
 }
 
 #[test]

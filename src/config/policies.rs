@@ -5,7 +5,7 @@ use super::yaml::{Node, Value};
 use crate::contract::{
     Action, Framing, Level, OnRegistryDown, Policies, Policy, Rule, SubjectNaming, TopicPattern,
 };
-use crate::schema::Subject;
+use crate::schema::{Formats, Subject, UnknownFields};
 
 const LEVELS: [(&str, Level); 4] = [
     ("off", Level::Off),
@@ -58,6 +58,15 @@ fn policy(node: &Node, reading: &mut Reading<'_>) -> Option<Policy> {
     if let Some(node) = section.take("null_value") {
         let read = reading.word(node, "null_value", &[("allow", true), ("reject", false)]);
         policy.null_value_allowed = read.unwrap_or(policy.null_value_allowed);
+    }
+    if let Some(node) = section.take("unknown_fields") {
+        let words = [("allow", UnknownFields::Allow), ("reject", UnknownFields::Reject)];
+        let read = reading.word(node, "unknown_fields", &words);
+        policy.strictness.unknown_fields = read.unwrap_or_default();
+    }
+    if let Some(node) = section.take("formats") {
+        let words = [("annotate", Formats::Annotate), ("assert", Formats::Assert)];
+        policy.strictness.formats = reading.word(node, "formats", &words).unwrap_or_default();
     }
     if let Some(node) = section.take("include_payload") {
         policy.include_payload = reading.boolean(node, "include_payload").unwrap_or_default();

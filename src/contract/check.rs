@@ -244,8 +244,7 @@ fn parts<'a>(
     rules: &'a TopicRules,
     schemas: &dyn SchemaSource,
 ) -> Result<(PartCheck<'a>, PartCheck<'a>), Part> {
-    let part =
-        |part, level, subject| PartCheck::new(level, subject, schemas, rules.on_registry_down).ok_or(part);
+    let part = |part, level, subject| PartCheck::new(level, subject, schemas, rules).ok_or(part);
     Ok((
         part(Part::Value, rules.value, &rules.value_subject)?,
         part(Part::Key, rules.key, &rules.key_subject)?,

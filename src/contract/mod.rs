@@ -9,7 +9,7 @@ pub mod violation;
 
 pub use check::{BatchVerdict, Checker};
 pub use policy::{
-    Action, Framing, Level, OnRegistryDown, PatternError, Policies, Policy, Rule, SubjectNaming,
+    Action, Framing, Level, OnRegistryDown, PatternError, Policies, Policy, Rule, Strictness, SubjectNaming,
     TopicPattern, TopicRules,
 };
 pub use schemas::{Governing, Lookup, Presence, SchemaSource};

@@ -1,7 +1,7 @@
 //! One half of a record, key or value, against the schema that governs it: framing, then schema, then payload.
 
 use super::framing::{Framed, MessageIndexes};
-use super::policy::{Level, OnRegistryDown};
+use super::policy::{Level, OnRegistryDown, Strictness, TopicRules};
 use super::schemas::{Governing, Lookup, Presence, SchemaSource};
 use super::violation::{Code, ViolatedSchema};
 use crate::schema::{Mismatch, MismatchKind, SchemaId, SchemaType, Subject, Validator};
@@ -33,6 +33,7 @@ enum Depth {
 /// The check of one batch's keys, or of its values.
 pub(super) struct PartCheck<'a> {
     depth: Depth,
+    strictness: Strictness,
     subject: &'a Subject,
     /// A batch is mostly of one schema: the last answer, so that it is asked for once.
     last: Option<(SchemaId, Lookup)>,
@@ -46,7 +47,7 @@ impl<'a> PartCheck<'a> {
         level: Level,
         subject: &'a Subject,
         schemas: &dyn SchemaSource,
-        on_registry_down: OnRegistryDown,
+        rules: &TopicRules,
     ) -> Option<Self> {
         let mut presence = None;
         let depth = match level {
@@ -56,12 +57,13 @@ impl<'a> PartCheck<'a> {
             Level::Auto => match *presence.insert(schemas.subject(&subject.0)) {
                 Presence::Present => Depth::Payload,
                 Presence::Absent => Depth::Off,
-                Presence::Unreachable if on_registry_down == OnRegistryDown::Pass => Depth::Off,
+                Presence::Unreachable if rules.on_registry_down == OnRegistryDown::Pass => Depth::Off,
                 Presence::Unreachable => return None,
             },
         };
         Some(Self {
             depth,
+            strictness: rules.strictness,
             subject,
             last: None,
             presence,
@@ -99,7 +101,9 @@ impl<'a> PartCheck<'a> {
         }
         let unversioned = Some(ViolatedSchema { id, version: None });
         match self.last.as_ref().map(|(_, lookup)| lookup) {
-            Some(Lookup::Found(governing)) if self.depth == Depth::Payload => payload(governing, framed.rest),
+            Some(Lookup::Found(governing)) if self.depth == Depth::Payload => {
+                payload(governing, framed.rest, self.strictness)
+            }
             // Registered, and nobody asks for more.
             Some(Lookup::Found(_)) => Finding::Good,
             Some(Lookup::NotCompilable(_)) if self.depth == Depth::SchemaId => Finding::Good,
@@ -138,10 +142,13 @@ impl<'a> PartCheck<'a> {
     }
 }
 
-fn payload(governing: &Governing, bytes: &[u8]) -> Finding {
+fn payload(governing: &Governing, bytes: &[u8], strictness: Strictness) -> Finding {
     let (code, outcome) = match &*governing.validator {
         Validator::Avro(validator) => (Code::Avro, validator.validate(bytes)),
-        Validator::Json(validator) => (Code::JsonSchema, validator.validate(bytes)),
+        Validator::Json(validator) => (
+            Code::JsonSchema,
+            validator.validate_with(bytes, strictness.formats),
+        ),
         Validator::Protobuf(validator) => {
             let (indexes, message) = match MessageIndexes::read(bytes) {
                 Ok(read) => read,
@@ -152,7 +159,10 @@ fn payload(governing: &Governing, bytes: &[u8]) -> Finding {
                 let why = format!("message indexes {indexes:?} point at no message");
                 return Finding::Bad(Fault::governed(Code::NoMessage, why, governing));
             };
-            (Code::Protobuf, validator.validate(id, message))
+            (
+                Code::Protobuf,
+                validator.validate_with(id, message, strictness.unknown_fields),
+            )
         }
     };
     match outcome {

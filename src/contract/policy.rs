@@ -1,6 +1,6 @@
 //! Policies as meant: what the configuration's `policies` list becomes.
 
-use crate::schema::Subject;
+use crate::schema::{Formats, Subject, UnknownFields};
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
@@ -54,6 +54,15 @@ pub enum OnRegistryDown {
     /// A retriable error.
     Refuse,
     Pass,
+}
+
+/// What is asked of payloads beyond what their schema's language asks.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Strictness {
+    /// Of Protobuf.
+    pub unknown_fields: UnknownFields,
+    /// Of JSON Schema.
+    pub formats: Formats,
 }
 
 /// Which topics a policy is for: a glob (`*`, `?`), or a regular expression that must match the whole name.
@@ -122,6 +131,7 @@ pub struct Policy {
     pub action: Action,
     /// A null value (tombstone) is refused with PC-106 when false.
     pub null_value_allowed: bool,
+    pub strictness: Strictness,
     /// The violation's line may quote the payload.
     pub include_payload: bool,
     pub on_registry_down: OnRegistryDown,
@@ -140,6 +150,7 @@ pub struct TopicRules {
     pub key_subject: Subject,
     pub action: Action,
     pub null_value_allowed: bool,
+    pub strictness: Strictness,
     pub include_payload: bool,
     pub on_registry_down: OnRegistryDown,
 }
@@ -159,6 +170,7 @@ impl Policy {
             key: auto,
             action: Action::Reject,
             null_value_allowed: true,
+            strictness: Strictness::default(),
             include_payload: false,
             on_registry_down: OnRegistryDown::Refuse,
         }
@@ -172,6 +184,7 @@ impl Policy {
             key_subject: self.key.subject.subject(topic, "key"),
             action: self.action,
             null_value_allowed: self.null_value_allowed,
+            strictness: self.strictness,
             include_payload: self.include_payload,
             on_registry_down: self.on_registry_down,
         }
@@ -276,6 +289,7 @@ mod tests {
             ("orders-value", "orders-key")
         );
         assert!(rules.null_value_allowed && !rules.include_payload);
+        assert_eq!(rules.strictness, Strictness::default());
         assert_eq!(rules.on_registry_down, OnRegistryDown::Refuse);
     }
 

@@ -1,7 +1,7 @@
 use super::*;
-use crate::contract::{Action, Level, OnRegistryDown, SubjectNaming};
+use crate::contract::{Action, Level, OnRegistryDown, Strictness, SubjectNaming};
 use crate::kafka::{ClientTls, HostPort};
-use crate::schema::CompatibilityLevel;
+use crate::schema::{CompatibilityLevel, Formats, UnknownFields};
 use std::time::Duration;
 
 fn environment(name: &str) -> Option<String> {
@@ -133,6 +133,8 @@ policies:
     action: observe
     on_registry_down: pass
     null_value: reject
+    unknown_fields: reject
+    formats: assert
     include_payload: true
   - topics: clicks
     value: { level: schema_id, subject: common-value, envelope: false }
@@ -179,12 +181,18 @@ admin: { listen: "127.0.0.1:9000" }
     );
     assert_eq!(first.on_registry_down, OnRegistryDown::Pass);
     assert!(first.include_payload && !first.null_value_allowed);
+    let strictest = Strictness {
+        unknown_fields: UnknownFields::Reject,
+        formats: Formats::Assert,
+    };
+    assert_eq!(first.strictness, strictest);
     assert_eq!(options.policies.rules_for("us-orders").value, Level::Payload);
     let second = &options.policies.0[1];
     assert!(
         matches!(&second.value.subject, SubjectNaming::Literal(subject) if &*subject.0 == "common-value")
     );
     assert_eq!(second.key.level, Level::Auto);
+    assert_eq!(second.strictness, Strictness::default());
 }
 
 #[test]
@@ -324,6 +332,10 @@ fn values_out_of_their_bounds_are_refused_with_an_example() {
         (
             "policies: [ { topics: [a], value: { level: paylod } } ]",
             "did you mean `payload`?",
+        ),
+        (
+            "policies: [ { topics: [a], formats: asserted } ]",
+            "did you mean `assert`?",
         ),
         (
             "policies: [ { topics: [a], include_payload: maybe } ]",

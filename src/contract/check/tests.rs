@@ -2,7 +2,7 @@ use super::*;
 use crate::contract::{
     Governing, Level, Lookup, OnRegistryDown, Policies, Policy, Presence, TopicPattern, ViolatedSchema,
 };
-use crate::schema::{Schema, SchemaId, Subject, Version};
+use crate::schema::{Formats, Schema, SchemaId, Subject, UnknownFields, Version};
 use crate::wire::batch_writer::{NewRecord, write_batch};
 use crate::wire::compression::Compression;
 use proptest::prelude::*;
@@ -460,6 +460,28 @@ fn protobuf_is_checked_as_the_message_that_its_indexes_name() {
         let line = line(&rules, &values(&[framed(42, payload)]), &fake);
         assert!(line.starts_with(expected), "{line}");
     }
+}
+
+#[test]
+fn the_policy_may_ask_more_than_the_language_does() {
+    let protobuf = registry_of(SchemaType::Protobuf, PROTO);
+    let unknown_field = values(&[framed(42, &[0, 0x10, 5])]);
+    let json = registry_of(SchemaType::Json, r#"{"properties": {"at": {"format": "date-time"}}}"#);
+    let no_date = values(&[framed(42, br#"{"at": "yesterday"}"#)]);
+    let mut rules = rules(Level::Payload, Level::Off);
+    for (batch, fake) in [(&unknown_field, &protobuf), (&no_date, &json)] {
+        assert_eq!(check(&rules, batch, fake), BatchVerdict::Valid { records: 1 });
+    }
+    rules.strictness.unknown_fields = UnknownFields::Reject;
+    let found = line(&rules, &unknown_field, &protobuf);
+    assert!(found.starts_with("PC-202 record 0 value: $"), "{found}");
+    assert_eq!(check(&rules, &no_date, &json), BatchVerdict::Valid { records: 1 });
+    rules.strictness.formats = Formats::Assert;
+    let found = line(&rules, &no_date, &json);
+    assert!(
+        found.starts_with("PC-203 record 0 value: $.at: ") && found.contains("date-time"),
+        "{found}"
+    );
 }
 
 #[test]
