@@ -33,14 +33,14 @@ impl<'a> Framed<'a> {
     }
 }
 
-/// Protobuf message indexes: which message of the schema's file, then which nested in it, and so on.
+/// Protobuf message indexes: which message of the schema's file, then which nested in it, and so on. As they stand in
+/// the frame, behind their count; none is short for `[0]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MessageIndexes {
-    indexes: [i32; Self::DEPTH_MAX],
-    count: usize,
+pub struct MessageIndexes<'a> {
+    encoded: &'a [u8],
 }
 
-impl MessageIndexes {
+impl<'a> MessageIndexes<'a> {
     /// Deeper nesting than any real schema has; what a frame says is held to it before anything is looped on.
     pub const DEPTH_MAX: usize = 32;
 
@@ -49,31 +49,28 @@ impl MessageIndexes {
     ///
     /// # Errors
     /// Why they cannot be read (PC-105).
-    pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), &'static str> {
+    pub fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), &'static str> {
         let mut reader = Reader::new(bytes);
         let count = reader.varint().map_err(|_| "message indexes cut short")?;
+        let encoded = reader.rest();
+        let mut reader = Reader::new(encoded);
         let count = usize::try_from(count)
             .ok()
             .filter(|count| *count <= Self::DEPTH_MAX && *count <= reader.remaining())
             .ok_or("message indexes with a count that cannot be")?;
-        let mut indexes = [0; Self::DEPTH_MAX];
-        for index in indexes.iter_mut().take(count) {
-            *index = reader.varint().map_err(|_| "message indexes cut short")?;
+        for _ in 0..count {
+            reader.varint().map_err(|_| "message indexes cut short")?;
         }
-        Ok((
-            Self {
-                indexes,
-                count: count.max(1),
-            },
-            reader.rest(),
-        ))
+        let payload = reader.rest();
+        let encoded = encoded.get(..encoded.len() - payload.len()).unwrap_or_default();
+        Ok((Self { encoded }, payload))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.indexes
-            .iter()
-            .take(self.count)
-            .map(|index| i64::from(*index))
+    pub fn iter(&self) -> impl Iterator<Item = i64> + 'a {
+        let mut reader = Reader::new(self.encoded);
+        let first = self.encoded.is_empty().then_some(0);
+        let written = std::iter::from_fn(move || reader.varint().ok().map(i64::from));
+        first.into_iter().chain(written)
     }
 }
 

@@ -466,7 +466,10 @@ fn protobuf_is_checked_as_the_message_that_its_indexes_name() {
 fn the_policy_may_ask_more_than_the_language_does() {
     let protobuf = registry_of(SchemaType::Protobuf, PROTO);
     let unknown_field = values(&[framed(42, &[0, 0x10, 5])]);
-    let json = registry_of(SchemaType::Json, r#"{"properties": {"at": {"format": "date-time"}}}"#);
+    let json = registry_of(
+        SchemaType::Json,
+        r#"{"properties": {"at": {"format": "date-time"}}}"#,
+    );
     let no_date = values(&[framed(42, br#"{"at": "yesterday"}"#)]);
     let mut rules = rules(Level::Payload, Level::Off);
     for (batch, fake) in [(&unknown_field, &protobuf), (&no_date, &json)] {
