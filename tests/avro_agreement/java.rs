@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "only the fetched things' places are needed")]
 mod places;
 
+use crate::known::Verdict;
 use std::io::{BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -11,15 +12,6 @@ use std::time::Duration;
 
 /// For one question; the slowest are a few tens of milliseconds.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    Valid,
-    Invalid,
-    /// Over one of the library's own limits on memory.
-    OverLimit,
-    StackOverflow,
-}
 
 pub struct Judged {
     /// A schema as a registry holds it.

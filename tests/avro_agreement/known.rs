@@ -2,7 +2,6 @@
 //! specification's sentence.
 
 use crate::apache;
-use crate::java::Verdict;
 use portcullis::schema::{Mismatch, MismatchKind, SchemaError};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -31,6 +30,16 @@ pub enum Reason {
     BigDecimalRead,
     /// apache-avro does not stop at a depth: it is not asked.
     NotAsked,
+}
+
+/// Java's, of a payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Valid,
+    Invalid,
+    /// Over one of the library's own limits on memory.
+    OverLimit,
+    StackOverflow,
 }
 
 type Ours = Result<(), Mismatch>;

@@ -17,8 +17,8 @@ mod numbers;
 mod payloads;
 mod shapes;
 
-use java::{Java, Verdict};
-use known::Reason;
+use java::Java;
+use known::{Reason, Verdict};
 use numbers::Numbers;
 use payloads::Sound;
 use portcullis::schema::avro::AvroSchema;

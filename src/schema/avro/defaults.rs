@@ -8,12 +8,15 @@ use serde_json::Value;
 /// A default that takes its missing fields from a record's own defaults could go on for ever, or for 2^n steps.
 const DEPTH_MAX: u32 = 64;
 const STEPS_MAX: u32 = 100_000;
+/// All defaults of a schema together: more than their text, of 5 MB at most, takes when it is read once.
+const STEPS_OF_ALL_MAX: u32 = 4_000_000;
 
 pub(super) fn check_as_new(model: &Model) -> Result<(), SchemaError> {
     let strict = |name: &str, what: &str| {
         names::check_strictly(name)
             .map_err(|error| SchemaError::Invalid(format!("{what} \"{name}\" is invalid: {error}")))
     };
+    let mut steps_left = STEPS_OF_ALL_MAX;
     for of in &model.types {
         if let Some(named) = of.kind.named() {
             strict(&named.name.short, "Name")?;
@@ -29,7 +32,12 @@ pub(super) fn check_as_new(model: &Model) -> Result<(), SchemaError> {
                 for field in fields {
                     strict(&field.name, "Field name")?;
                     let Some(default) = &field.default else { continue };
-                    if !(Check { model, steps: 0 }).fits(field.of, Some(default), 0) {
+                    let mut check = Check { model, steps: 0 };
+                    let fits = check.fits(field.of, Some(default), 0);
+                    steps_left = steps_left.checked_sub(check.steps).ok_or_else(|| {
+                        SchemaError::OverLimit("the defaults take too many steps to check".to_owned())
+                    })?;
+                    if !fits {
                         return Err(SchemaError::Invalid(format!(
                             "Invalid default for field {} of {}: {default} not a {}",
                             field.name,

@@ -467,8 +467,15 @@ impl Model {
     }
 }
 
+/// In any order, in linear time: a type may have as many as its text holds.
 fn same_properties(one: &Properties, other: &Properties) -> bool {
-    one.len() == other.len() && one.iter().all(|property| other.contains(property))
+    one.len() == other.len()
+        && (one == other || {
+            let known: HashMap<&str, &Value> =
+                other.iter().map(|(key, value)| (key.as_str(), value)).collect();
+            one.iter()
+                .all(|(key, value)| known.get(key.as_str()) == Some(&value))
+        })
 }
 
 fn named(object: &Map<String, Value>, space: Option<&str>, place: &Place<'_>) -> Result<Named, SchemaError> {

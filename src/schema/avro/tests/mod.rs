@@ -5,6 +5,8 @@
     clippy::panic
 )]
 mod compat;
+mod hostile;
+mod paths;
 mod parse;
 mod payload;
 
