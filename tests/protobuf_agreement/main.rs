@@ -11,6 +11,7 @@
     reason = "the tests are threads and processes, with no runtime to block"
 )]
 
+mod acceptance;
 mod choices;
 mod google;
 mod model;
@@ -18,11 +19,13 @@ mod payloads;
 #[allow(dead_code, reason = "only where things are, not what listens")]
 #[path = "../support/places.rs"]
 mod places;
+mod prost;
 mod schemas;
 mod second_opinions;
 mod tables;
 
 use portcullis::schema::protobuf::ProtobufSchema;
+use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 /// How many, and from which seed.
 fn cases() -> (usize, u64) {
@@ -39,6 +42,44 @@ fn payloads_are_judged_as_google_and_prost_reflect_judge_them() {
     let (cases, seed) = cases();
     println!("seed {seed}");
     with_room(move || second_opinions::compare(cases, seed));
+}
+
+/// A fortieth of the cases: protoc takes its time.
+#[test]
+fn schemas_are_accepted_as_protoc_accepts_them() {
+    let (cases, seed) = cases();
+    println!("seed {seed}");
+    acceptance::compare(cases / 40, seed);
+}
+
+#[test]
+fn the_stored_text_says_the_same_schema() {
+    let (_, seed) = cases();
+    println!("seed {seed}");
+    let mut choices = choices::Choices::new(seed);
+    for _ in 0..200 {
+        let subject = second_opinions::Subject::new(schemas::random_schema(&mut choices));
+        let stored = subject.schema.canonical();
+        let again = ProtobufSchema::parse(&stored, &subject.texts.references).unwrap();
+        assert_eq!(meaning(&again), meaning(&subject.schema), "{stored}");
+        assert_eq!(again.canonical(), stored);
+    }
+}
+
+/// A linked file, without the order that fields were written in.
+fn meaning(schema: &ProtobufSchema) -> FileDescriptorProto {
+    let mut file = schema.descriptor().file_descriptor_proto().clone();
+    file.dependency.sort();
+    file.message_type.iter_mut().for_each(sort);
+    file
+}
+
+fn sort(message: &mut DescriptorProto) {
+    message.field.sort_by_key(FieldDescriptorProto::number);
+    message
+        .nested_type
+        .sort_by(|left, right| left.name().cmp(right.name()));
+    message.nested_type.iter_mut().for_each(sort);
 }
 
 /// A hundred messages in each other take the other libraries more stack, unoptimized, than a test's thread has.

@@ -92,7 +92,7 @@ def compile_with_protoc(files):
     os.dup2(saved, 2)
     os.close(saved)
     with open(log, "rb") as printed:
-        text = printed.read()
+        text = printed.read().replace(root.encode() + b"/", b"")
     shutil.rmtree(root)
     return (b"\0" if status else b"\1") + text
 
