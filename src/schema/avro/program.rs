@@ -12,16 +12,33 @@ const INLINE_DEPTH_MAX: usize = 16;
 /// Records that are written out in place altogether: a fan-out of 2^n in the schema stays linear here.
 const INLINE_RECORDS_MAX: u32 = 2_048;
 const OPS_MAX: usize = 4 << 20;
+/// The most bytes that ops melt together to skip: added to a place in a payload it cannot overflow, on 32 bits either.
+const SKIP_MAX: u32 = i32::MAX as u32;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Op {
     /// The end of a body.
     Return,
     Boolean,
-    Int,
-    Long,
+    /// An int, and `then` bytes of any value after it: as [`Op::Skip`], but that these are there is seen by what
+    /// reads next, or at the end.
+    Int {
+        then: u32,
+    },
+    Long {
+        then: u32,
+    },
     Bytes,
-    String,
+    String {
+        then: u32,
+    },
+    /// A string and an int behind it: a step less for a common pair of neighbours.
+    StringInt {
+        then: u32,
+    },
+    StringLong {
+        then: u32,
+    },
     /// So many bytes of any value: float, double, fixed, and neighbours of these together.
     Skip(u32),
     /// An index below so many symbols.
@@ -131,11 +148,30 @@ impl Compiler<'_> {
         if bytes == 0 {
             return;
         }
-        let melts = self.ops.len() > self.label;
-        match self.ops.last_mut() {
-            Some(Op::Skip(before)) if melts && before.checked_add(bytes).is_some() => *before += bytes,
+        match self.neighbour() {
+            Some(
+                Op::Skip(before)
+                | Op::Int { then: before }
+                | Op::Long { then: before }
+                | Op::String { then: before }
+                | Op::StringInt { then: before }
+                | Op::StringLong { then: before },
+            ) if before.checked_add(bytes).is_some_and(|sum| sum <= SKIP_MAX) => *before += bytes,
             _ => self.ops.push(Op::Skip(bytes)),
         }
+    }
+
+    /// A number behind a string becomes one op with it.
+    fn number(&mut self, alone: Op, behind_string: Op) {
+        match self.neighbour() {
+            Some(op @ Op::String { then: 0 }) => *op = behind_string,
+            _ => self.ops.push(alone),
+        }
+    }
+
+    /// The op before, if what comes next is only ever run after it.
+    fn neighbour(&mut self) -> Option<&mut Op> {
+        self.ops.get_mut(self.label..)?.last_mut()
     }
 
     fn emit(&mut self, id: TypeId) -> Result<(), SchemaError> {
@@ -147,12 +183,12 @@ impl Compiler<'_> {
         match self.model.kind(id) {
             Kind::Null | Kind::Unresolved(_) => {}
             Kind::Boolean => self.ops.push(Op::Boolean),
-            Kind::Int => self.ops.push(Op::Int),
-            Kind::Long => self.ops.push(Op::Long),
+            Kind::Int => self.number(Op::Int { then: 0 }, Op::StringInt { then: 0 }),
+            Kind::Long => self.number(Op::Long { then: 0 }, Op::StringLong { then: 0 }),
             Kind::Float => self.skip(4),
             Kind::Double => self.skip(8),
             Kind::Bytes => self.ops.push(Op::Bytes),
-            Kind::String => self.ops.push(Op::String),
+            Kind::String => self.ops.push(Op::String { then: 0 }),
             Kind::Fixed { size, .. } => self.skip(*size),
             Kind::Enum { symbols, .. } => self.ops.push(Op::Enum(symbols.len() as u32)),
             Kind::Array(items) if self.is_empty(*items) => self.ops.push(Op::EmptyItems),
@@ -208,7 +244,7 @@ impl Compiler<'_> {
         self.ops.push(Op::Blocks { over: 0, levels });
         self.here();
         if keys {
-            self.ops.push(Op::String);
+            self.ops.push(Op::String { then: 0 });
         }
         let outer = std::mem::take(&mut self.levels);
         self.emit(of)?;

@@ -72,10 +72,18 @@ fn run(ops: &[Op], body: usize, mut times: u64, data: &[u8], mut at: usize, dept
                 }
                 at += 1;
             }
-            Op::Int => at = skip_int(data, at)?,
-            Op::Long => at = skip_long(data, at)?,
+            Op::Int { then } => at = skip_int(data, at)? + then as usize,
+            Op::Long { then } => at = skip_long(data, at)? + then as usize,
             Op::Bytes => at = skip_bytes(data, at)?,
-            Op::String => at = skip_string(data, at)?,
+            Op::String { then } => at = skip_string(data, at)? + then as usize,
+            Op::StringInt { then } => {
+                at = skip_string(data, at)?;
+                at = skip_int(data, at)? + then as usize;
+            }
+            Op::StringLong { then } => {
+                at = skip_string(data, at)?;
+                at = skip_long(data, at)? + then as usize;
+            }
             Op::Skip(bytes) => at = skip(data, at, bytes as usize)?,
             Op::Enum(symbols) => (_, at) = index(data, at, symbols)?,
             Op::Nullable { null, over } => {
@@ -178,7 +186,7 @@ fn index(data: &[u8], at: usize, limit: u32) -> Option<(u32, usize)> {
         let index = u32::from(first >> 1);
         return (first & 1 == 0 && index < limit).then_some((index, at + 1));
     }
-    let (index, next) = long(data, at)?;
+    let (index, next) = long_of_many(data, at)?;
     let index = u32::try_from(index).ok().filter(|index| *index < limit)?;
     (next - at <= 5).then_some((index, next))
 }
@@ -193,6 +201,7 @@ fn long(data: &[u8], at: usize) -> Option<(i64, usize)> {
     long_of_many(data, at)
 }
 
+#[inline(never)]
 fn long_of_many(data: &[u8], at: usize) -> Option<(i64, usize)> {
     let mut value = 0u64;
     let mut shift = 0;
@@ -212,41 +221,37 @@ fn long_of_many(data: &[u8], at: usize) -> Option<(i64, usize)> {
 
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// The next eight bytes, where there are so many.
-#[inline]
-fn eight(data: &[u8], at: usize) -> Option<u64> {
-    data.get(at..)?
-        .first_chunk::<8>()
-        .map(|bytes| u64::from_le_bytes(*bytes))
-}
-
 #[inline]
 fn skip_long(data: &[u8], at: usize) -> Option<usize> {
-    if let Some(word) = eight(data, at) {
-        let ends = !word & HIGH_BITS;
+    if let Some(word) = data.get(at..)?.first_chunk() {
+        let ends = !u64::from_le_bytes(*word) & HIGH_BITS;
         if ends != 0 {
             return Some(at + (ends.trailing_zeros() / 8) as usize + 1);
         }
     }
-    long(data, at).map(|(_, at)| at)
+    long_of_many(data, at).map(|(_, at)| at)
 }
 
 /// At most five bytes, and no bit beyond the 32nd.
 #[inline]
 fn skip_int(data: &[u8], at: usize) -> Option<usize> {
-    let Some(word) = eight(data, at) else {
-        return skip_last_int(data, at);
-    };
-    let ends = !word & HIGH_BITS;
-    let length = (ends.trailing_zeros() / 8) as usize + 1;
-    let fits = length < 5 || (length == 5 && (word >> 32) & 0xff <= 0x0f);
-    fits.then_some(at + length)
+    if let Some(word) = data.get(at..)?.first_chunk() {
+        let ends = !u32::from_le_bytes(*word) & HIGH_BITS as u32;
+        if ends != 0 {
+            return Some(at + (ends.trailing_zeros() / 8) as usize + 1);
+        }
+    }
+    skip_large_or_last_int(data, at)
 }
 
-fn skip_last_int(data: &[u8], at: usize) -> Option<usize> {
-    let bytes = data.get(at..)?;
-    let length = bytes.iter().take(5).position(|byte| *byte < 0x80)?;
-    (length < 4 || *bytes.get(4)? <= 0x0f).then_some(at + length + 1)
+#[inline(never)]
+fn skip_large_or_last_int(data: &[u8], at: usize) -> Option<usize> {
+    for (read, byte) in data.get(at..)?.iter().take(5).enumerate() {
+        if *byte < 0x80 {
+            return (read < 4 || *byte <= 0x0f).then_some(at + read + 1);
+        }
+    }
+    None
 }
 
 /// A length and where the bytes that it counts begin.
@@ -257,12 +262,12 @@ fn length(data: &[u8], at: usize) -> Option<(usize, usize)> {
     if first & 0x81 == 0 {
         return Some((usize::from(first >> 1), at + 1));
     }
-    long_length(data, at)
+    length_of_many(data, at)
 }
 
-#[cold]
-fn long_length(data: &[u8], at: usize) -> Option<(usize, usize)> {
-    let (length, at) = long(data, at)?;
+#[inline(never)]
+fn length_of_many(data: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (length, at) = long_of_many(data, at)?;
     Some((usize::try_from(length).ok()?, at))
 }
 
@@ -293,10 +298,10 @@ static EDGE: [[u8; WINDOW]; 2] = [[0; WINDOW], [0x80; WINDOW]];
 #[allow(clippy::inline_always, reason = "nine calls a record: a sixth of the time")]
 #[inline(always)]
 fn ends_in_text(data: &[u8], length: usize) -> bool {
-    let mask = EDGE
-        .as_flattened()
-        .get(length..length.saturating_add(WINDOW))
-        .and_then(<[u8]>::first_chunk::<WINDOW>);
+    if length > WINDOW {
+        return is_long_text(data, length);
+    }
+    let mask = EDGE.as_flattened().get(length..length + WINDOW);
     let (Some(mask), Some(window)) = (mask, data.last_chunk::<WINDOW>()) else {
         return is_long_text(data, length);
     };
