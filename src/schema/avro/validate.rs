@@ -315,17 +315,21 @@ fn ends_in_text(data: &[u8], length: usize) -> bool {
 /// The same for a text that is longer than a window, or near the payload's beginning.
 #[inline(never)]
 fn is_long_text(data: &[u8], length: usize) -> bool {
-    let text = data.get(data.len() - length..).unwrap_or_default();
+    let Some((_, text)) = data.split_at_checked(data.len() - length) else {
+        return false;
+    };
     let Some(last) = text.last_chunk::<WINDOW>() else {
         return text.is_ascii() || is_utf8(data, length);
     };
-    let mut bits = 0;
-    for window in text.as_chunks::<WINDOW>().0.iter().chain([last]) {
-        for word in window.as_chunks::<8>().0 {
-            bits |= u64::from_le_bytes(*word);
+    let mut bits = [0; WINDOW / 8];
+    let mut look = |window: &[u8; WINDOW]| {
+        for (bits, word) in bits.iter_mut().zip(window.as_chunks::<8>().0) {
+            *bits |= u64::from_le_bytes(*word);
         }
-    }
-    bits & HIGH_BITS == 0 || is_utf8(data, length)
+    };
+    text.as_chunks().0.iter().for_each(&mut look);
+    look(last);
+    bits.iter().fold(0, |all, bits| all | bits) & HIGH_BITS == 0 || is_utf8(data, length)
 }
 
 #[inline(never)]
