@@ -128,6 +128,7 @@ fn deeper(depth: u32, levels: u8) -> Option<u32> {
 
 /// The blocks of an array or a map: `count item*` until a count of 0; a negative count is followed by the block's
 /// size in bytes, which must be true.
+#[inline(never)]
 fn blocks(ops: &[Op], body: usize, data: &[u8], mut at: usize, depth: u32) -> Option<usize> {
     loop {
         let (count, next) = long(data, at)?;
@@ -145,13 +146,34 @@ fn blocks(ops: &[Op], body: usize, data: &[u8], mut at: usize, depth: u32) -> Op
         if count.unsigned_abs() > (data.len() - at) as u64 {
             return None;
         }
-        at = run(ops, body, count.unsigned_abs(), data, at, depth)?;
+        at = items(ops, body, count.unsigned_abs(), data, at, depth)?;
         if end.is_some_and(|end| end != at) {
             return None;
         }
     }
 }
 
+/// `count` items. Where an item is one of the commonest steps, a string or a small record, the step is not read again
+/// for each.
+#[inline]
+fn items(ops: &[Op], body: usize, count: u64, data: &[u8], at: usize, depth: u32) -> Option<usize> {
+    match *ops.get(body..)? {
+        [Op::String { then }, Op::Return, ..] => {
+            each(count, at, |at| Some(skip_string(data, at)? + then as usize))
+        }
+        [Op::StringInt { then }, Op::Return, ..] => each(count, at, |at| {
+            Some(skip_int(data, skip_string(data, at)?)? + then as usize)
+        }),
+        _ => run(ops, body, count, data, at, depth),
+    }
+}
+
+#[inline]
+fn each(count: u64, at: usize, item: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+    (0..count).try_fold(at, |at, _| item(at))
+}
+
+#[inline(never)]
 fn skip_empty_items(data: &[u8], mut at: usize) -> Option<usize> {
     let mut items = 0u64;
     loop {
