@@ -9,6 +9,7 @@ mod hostile;
 mod paths;
 mod parse;
 mod payload;
+mod steps;
 
 use super::AvroSchema;
 use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};

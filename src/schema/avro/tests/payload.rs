@@ -410,21 +410,30 @@ fn ten_thousand_fields_are_no_trouble() {
 
 #[test]
 fn text_is_looked_at_to_its_end_and_no_further_wherever_it_stands() {
-    let of = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"string"},
-        {"name":"b","type":{"type":"fixed","name":"F","size":40}}]}"#;
-    let validator = schema(of).validator().unwrap();
-    for length in 0..70usize {
-        let good = [long(length as i64), vec![b'a'; length], vec![0xff; 40]].concat();
-        assert_eq!(validator.validate(&good), Ok(()), "{length}");
-        for bad in 0..length {
-            let mut payload = good.clone();
-            let start = payload.len() - 40 - length;
-            payload[start + bad] = 0x80;
-            assert_eq!(
-                validator.validate(&payload).unwrap_err().path,
-                "$.a",
-                "{length} {bad}"
-            );
+    let fixed = |name: &str, size| format!(r#"{{"type":"fixed","name":"{name}","size":{size}}}"#);
+    for before in [0, 1, 31, 40] {
+        let of = format!(
+            r#"{{"type":"record","name":"R","fields":[{{"name":"before","type":{}}},
+            {{"name":"a","type":"string"}},{{"name":"after","type":{}}}]}}"#,
+            fixed("B", before),
+            fixed("A", 40)
+        );
+        let validator = schema(&of).validator().unwrap();
+        for length in 0..100usize {
+            let head = [vec![0xff; before], long(length as i64)].concat();
+            let good = [head.clone(), vec![b'a'; length], vec![0xff; 40]].concat();
+            assert_eq!(validator.validate(&good), Ok(()), "{before} {length}");
+            for bad in 0..length {
+                let mut payload = good.clone();
+                payload[head.len() + bad] = 0x80;
+                let refused = validator.validate(&payload).unwrap_err();
+                assert_eq!(refused.path, "$.a", "{before} {length} {bad}");
+            }
+            for first in 0..length.saturating_sub(1) {
+                let mut payload = good.clone();
+                payload[head.len() + first..][..2].copy_from_slice("é".as_bytes());
+                assert_eq!(validator.validate(&payload), Ok(()), "{before} {length} {first}");
+            }
         }
     }
 }
