@@ -18,7 +18,11 @@ pub(super) fn explain<const REJECT: bool>(program: &Program, message: u32, paylo
         frames: vec![Frame::default()],
         found: None,
     };
-    let mut walk = Walk::<_, REJECT> { program, trace };
+    let mut walk = Walk::<_, REJECT> {
+        program,
+        payload,
+        trace,
+    };
     // It is the walk that has just refused.
     let _ = walk.message(payload, 0, message, 0, 0);
     walk.trace.found.unwrap_or_else(|| Mismatch {

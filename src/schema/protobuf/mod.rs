@@ -9,6 +9,7 @@ mod aggregate;
 mod canonical;
 mod program;
 mod walk;
+mod values;
 mod explain;
 
 pub mod parse;

@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 /// A parsed and linked Protobuf schema.
 pub struct ProtobufSchema {
-    file: FileDescriptor,
+    pub(super) file: FileDescriptor,
     /// The file as it was written: type names not resolved, options not interpreted.
-    written: FileDescriptorProto,
+    pub(super) written: FileDescriptorProto,
 }
 
 impl ProtobufSchema {

@@ -18,8 +18,9 @@ const MESSAGES_MAX: usize = 100_000;
 const FIELDS_MAX: usize = 500_000;
 /// Required fields of one message: their bits lie on the walk's stack.
 pub(super) const REQUIRED_MAX: usize = 1_024;
-/// Those whose bits are kept while walking; more of them cost a second pass over the message.
-pub(super) const REQUIRED_FAST: usize = 64;
+/// Bits that are kept while walking. Those of fields with a slot are their numbers, the others follow; what gets no bit
+/// costs a second pass over the message.
+const REQUIRED_BITS: u32 = u64::BITS;
 
 /// What the walk does with a field's value when it comes in the field's own wire type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,10 @@ pub(super) enum Shape {
     /// Bytes that must be UTF-8: proto3 strings.
     Text,
     Message,
+    /// Only in a slot: as many bytes as its target says.
+    Fixed,
+    /// Only in a slot: a message without messages, packed runs and required fields, and with a slot for each field.
+    Flat,
     Group,
     /// A required closed enum: a number that it does not name leaves the field unset.
     RequiredEnum,
@@ -40,7 +45,7 @@ pub(super) enum Shape {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
-    /// Bit of the message's required set; 0 for what is not required, is beyond the first 64, or depends on the value.
+    /// Bit of the message's required set; 0 for what is not required, or got none.
     pub(super) required: u64,
     /// Field number and wire type of a value that stands alone; 0 for an unknown field.
     pub(super) tag: u32,
@@ -68,15 +73,94 @@ impl Field {
     }
 }
 
+/// A field with a tag of one byte (numbers 1 to 15), as the walk meets it first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    /// A byte that never finds this slot where there is no such field, or none of these shapes.
+    pub(super) tag: u8,
+    pub(super) shape: Shape,
+    /// As of the field; for a fixed value, its bytes.
+    pub(super) target: u32,
+}
+
+/// One for each field number from 1 to 15.
+pub(super) struct Slots([Slot; SLOTS]);
+
+const SLOTS: usize = 16;
+
+impl Slots {
+    /// The slot that a tag of one byte looks in; it is the field's only if it has the same tag.
+    #[inline]
+    pub(super) fn get(&self, tag: u8) -> &Slot {
+        const NONE: &Slot = &Slot::none(0);
+        // The index is below 16: nothing is left of this check.
+        self.0.get(usize::from(tag >> 3) % SLOTS).unwrap_or(NONE)
+    }
+
+    fn new(fields: &[Field]) -> Self {
+        let mut slots = [Slot::none(0); SLOTS];
+        for field in fields
+            .iter()
+            .filter(|field| !matches!(field.shape, Shape::Group | Shape::RequiredEnum))
+        {
+            if let Some(slot) = slots.get_mut(field.number() as usize) {
+                let (shape, target) = match field.shape {
+                    Shape::Fixed64 => (Shape::Fixed, 8),
+                    Shape::Fixed32 => (Shape::Fixed, 4),
+                    shape => (shape, field.target),
+                };
+                *slot = Slot {
+                    tag: field.tag as u8,
+                    shape,
+                    target,
+                };
+            }
+        }
+        // Bytes 0 to 7 look here: no tag is one of them, and 8 never looks here.
+        if let Some(slot) = slots.first_mut() {
+            *slot = Slot::none(8);
+        }
+        Self(slots)
+    }
+}
+
+impl Slot {
+    const fn none(tag: u8) -> Self {
+        Self {
+            tag,
+            shape: Shape::Unknown,
+            target: 0,
+        }
+    }
+}
+
 pub(super) struct Message {
     /// Indexed by field number.
     pub(super) dense: Box<[Field]>,
     /// Numbers beyond, sorted.
     pub(super) sparse: Box<[Field]>,
-    /// Bits of all required fields, the first 64 of them.
+    /// Bits of the required fields.
     pub(super) required: u64,
-    /// Required fields in order of their bits, as label indexes.
+    /// All required fields, as label indexes.
     pub(super) required_labels: Box<[u32]>,
+    /// Not every required field has a bit.
+    pub(super) is_wide: bool,
+}
+
+impl Message {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.dense.iter().chain(&self.sparse)
+    }
+
+    fn is_flat(&self) -> bool {
+        self.required_labels.is_empty()
+            && self.sparse.is_empty()
+            && self.dense.len() <= SLOTS
+            && self
+                .dense
+                .iter()
+                .all(|field| !field.packable && !matches!(field.shape, Shape::Message | Shape::Group))
+    }
 }
 
 /// What the explanation says of a field. The walk does not touch it.
@@ -100,6 +184,8 @@ struct Node {
 #[derive(Default)]
 pub(super) struct Program {
     messages: Vec<Message>,
+    /// By message.
+    slots: Vec<Slots>,
     /// Full names, by message.
     names: Vec<Box<str>>,
     /// The numbers that each closed enum names, sorted.
@@ -112,6 +198,11 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn message(&self, id: u32) -> Option<&Message> {
         self.messages.get(id as usize)
+    }
+
+    #[inline]
+    pub(super) fn slots(&self, id: u32) -> Option<&Slots> {
+        self.slots.get(id as usize)
     }
 
     pub(super) fn label(&self, index: u32) -> Option<&FieldLabel> {
@@ -154,6 +245,7 @@ impl Program {
             compiler.message(&descriptor)?;
             next += 1;
         }
+        compiler.mark_flat();
         Ok(compiler.program)
     }
 }
@@ -240,6 +332,7 @@ impl Compiler {
     fn message(&mut self, descriptor: &MessageDescriptor) -> Result<(), SchemaError> {
         let mut required_labels = Vec::new();
         let mut required = 0u64;
+        let mut next_bit = SLOTS as u32;
         let mut fields: Vec<Field> = Vec::new();
         let declared = descriptor.fields().map(Declared::Field);
         for field in declared.chain(descriptor.extensions().map(Declared::Extension)) {
@@ -252,14 +345,18 @@ impl Compiler {
                         descriptor.full_name()
                     ));
                 }
-                let is_closed_enum = entry.shape == Shape::Varint && entry.target != 0;
-                if position < REQUIRED_FAST {
-                    required |= 1 << position;
+                let bit = if field.number() < SLOTS as u32 {
+                    field.number()
+                } else {
+                    next_bit += 1;
+                    next_bit - 1
+                };
+                if bit < REQUIRED_BITS {
+                    entry.required = 1 << bit;
+                    required |= entry.required;
                 }
-                if is_closed_enum {
+                if entry.shape == Shape::Varint && entry.target != 0 {
                     entry.shape = Shape::RequiredEnum;
-                } else if position < REQUIRED_FAST {
-                    entry.required = 1 << position;
                 }
                 required_labels.push(entry.label);
                 if let Some(label) = self.program.labels.get_mut(entry.label as usize) {
@@ -269,6 +366,7 @@ impl Compiler {
             fields.push(entry);
         }
         fields.sort_unstable_by_key(Field::number);
+        self.program.slots.push(Slots::new(&fields));
         if self.program.messages.len() >= MESSAGES_MAX || self.program.labels.len() > FIELDS_MAX {
             return limits::over(format!(
                 "the schema reaches more than {MESSAGES_MAX} messages or {FIELDS_MAX} fields"
@@ -289,8 +387,19 @@ impl Compiler {
             sparse,
             required,
             required_labels: required_labels.into_boxed_slice(),
+            is_wide: next_bit > REQUIRED_BITS,
         });
         Ok(())
+    }
+
+    fn mark_flat(&mut self) {
+        let flat: Vec<bool> = self.program.messages.iter().map(Message::is_flat).collect();
+        let slots = self.program.slots.iter_mut().flat_map(|slots| &mut slots.0);
+        for slot in slots.filter(|slot| slot.shape == Shape::Message) {
+            if flat.get(slot.target as usize) == Some(&true) {
+                slot.shape = Shape::Flat;
+            }
+        }
     }
 
     fn field(&mut self, field: &Declared) -> Field {

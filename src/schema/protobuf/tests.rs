@@ -8,6 +8,7 @@ mod payloads;
 mod schemas;
 mod stored;
 mod unknown_fields;
+mod walks;
 
 fn parse(text: &str) -> ProtobufSchema {
     ProtobufSchema::parse(text, &[]).unwrap()

@@ -59,6 +59,7 @@ impl ProtobufValidator {
     fn check<const REJECT: bool>(&self, message: MessageId, payload: &[u8]) -> Result<(), Mismatch> {
         let mut walk = Walk::<_, REJECT> {
             program: &self.program,
+            payload,
             trace: (),
         };
         match walk.message(payload, 0, message.0, 0, 0) {

@@ -280,6 +280,37 @@ fn messages_nest_a_hundred_deep_and_no_deeper() {
 }
 
 #[test]
+fn a_message_of_plain_values_counts_for_the_depth_too() {
+    let schema =
+        "syntax = \"proto3\"; message M { M m = 1; repeated Leaf leaf = 2; } message Leaf { int32 a = 1; }";
+    let nested = |levels: usize| {
+        (0..levels).fold(b"\x12\x02\x08\x01".to_vec(), |inner, _| {
+            let (low, high) = (inner.len() as u8 & 0x7f | 0x80, (inner.len() >> 7) as u8);
+            [&[0x0a, low, high], inner.as_slice()].concat()
+        })
+    };
+    assert_eq!(check(schema, &nested(99)), Ok(()));
+    let (path, _) = over_limit(schema, &nested(100));
+    assert!(path.ends_with(".m.leaf[0]"), "{path}");
+}
+
+#[test]
+fn a_value_may_not_reach_beyond_its_message_into_the_next() {
+    let schema = "syntax = \"proto3\"; message M { repeated Leaf l = 1; bytes rest = 2; } \
+        message Leaf { string s = 1; fixed64 f = 2; int64 n = 3; }";
+    let rest = [b"\x12\x40".as_slice(), &[b'a'; 64]].concat();
+    for (leaf, field) in [
+        (b"\x0a\x04\x0a\x03ab".as_slice(), "s"),
+        (b"\x0a\x05\x11\0\0\0\0", "f"),
+        (b"\x0a\x02\x18\x80", "n"),
+        (b"\x0a\x0a\x18\x80\x80\x80\x80\x80\x80\x80\x80\x80", "n"),
+    ] {
+        let (path, _) = mismatch(schema, &[b"\x0a\0", leaf, &rest].concat());
+        assert_eq!(path, format!("$.l[1].{field}"));
+    }
+}
+
+#[test]
 fn unknown_groups_nest_a_hundred_deep_and_no_deeper() {
     let nested = |depth| [repeat(b"\xa3\x06", depth), repeat(b"\xa4\x06", depth)].concat();
     assert_eq!(check(ORDER, &nested(100)), Ok(()));
