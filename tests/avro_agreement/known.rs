@@ -131,6 +131,10 @@ pub enum SchemaReason {
     OpenWithoutNamespace,
     /// Java throws where a union's default is held to a record that is still being defined.
     DefaultOfOpenRecord,
+    /// To Java a number that no double holds is infinite.
+    NumberBeyondDouble,
+    /// JSON nested deeper than we read.
+    Nesting,
 }
 
 /// Why Java parses or refuses what we do not, if it is known.
@@ -145,6 +149,10 @@ pub fn of_schema(text: &str, ours: &Result<(), SchemaError>, java: &str) -> Opti
             () => return None,
         });
     };
+    if matches!(refusal, SchemaError::OverLimit(what) if what.starts_with("the schema is nested too deeply"))
+    {
+        return Some(SchemaReason::Nesting);
+    }
     let refusal = refusal.to_string();
     Some(match () {
         () if ["Illegal initial character", "Illegal character in", "Empty name"]
@@ -153,6 +161,7 @@ pub fn of_schema(text: &str, ours: &Result<(), SchemaError>, java: &str) -> Opti
         {
             SchemaReason::NamesChecked
         }
+        () if refusal.starts_with("not JSON: number out of range") => SchemaReason::NumberBeyondDouble,
         () if refusal.starts_with("an enum symbol is a string") => SchemaReason::SymbolsUnread,
         () => return None,
     })
