@@ -321,15 +321,15 @@ impl<'a> Compiler<'a> {
 }
 
 fn has_format(subschema: &Subschema) -> bool {
-    subschema
-        .string
-        .as_ref()
-        .is_some_and(|rules| rules.format.is_some())
+    let rules = subschema.string.as_ref();
+    rules.is_some_and(|rules| rules.format.is_some() && !rules.by_vocabulary)
 }
 
 fn forget_format(subschema: &mut Subschema) {
     subschema.string = subschema.string.take().and_then(|mut rules| {
-        rules.format = None;
+        if !rules.by_vocabulary {
+            rules.format = None;
+        }
         rules.says_something().then_some(rules)
     });
 }

@@ -11,7 +11,7 @@ use super::program::{
 };
 use super::resources::Vocabularies;
 use super::tape::kind;
-use crate::schema::SchemaError;
+use crate::schema::{Formats, SchemaError};
 use std::collections::HashMap;
 
 /// Enumerations with more strings than this get a set of them.
@@ -47,6 +47,7 @@ impl<'a> Keywords<'_, 'a> {
             required = self.required()?;
             self.dependent_required(&mut object)?;
         }
+        self.format(subschema);
         if self.vocabularies.applicator {
             self.properties(&mut object, required)?;
             self.dependencies(&mut object, applied)?;
@@ -179,17 +180,24 @@ impl<'a> Keywords<'_, 'a> {
         let mut rules = StringRules {
             min: self.length("minLength")?,
             max: self.length("maxLength")?,
-            pattern: None,
-            format: self
-                .get("format")
-                .and_then(Json::as_str)
-                .and_then(|name| Format::of(name, self.draft)),
+            ..StringRules::default()
         };
         if let Some(value) = self.get("pattern") {
             let text = value.as_str().ok_or_else(|| self.wrong("pattern", "a string"))?;
             rules.pattern = Some(self.compiler.pattern(text, self.json)?);
         }
         Ok(rules.says_something().then(|| Box::new(rules)))
+    }
+
+    fn format(&self, subschema: &mut Subschema) {
+        let name = self.get("format").and_then(Json::as_str);
+        let format = name.and_then(|name| Format::of(name, self.draft));
+        let (Some(policy), Some(format)) = (self.vocabularies.format, format) else {
+            return;
+        };
+        let rules = subschema.string.get_or_insert_default();
+        rules.format = Some(format);
+        rules.by_vocabulary = policy == Formats::Assert;
     }
 
     /// A count: a whole number that is not negative (2.0 is one). Payloads stay far below 2^32.

@@ -210,8 +210,9 @@ pub struct StringRules {
     pub max: Option<u32>,
     /// Index into the program's patterns.
     pub pattern: Option<u32>,
-    /// Only in a program that asserts formats.
+    /// In a program that annotates only where the meta-schema's vocabulary asserts.
     pub format: Option<Format>,
+    pub by_vocabulary: bool,
 }
 
 impl StringRules {

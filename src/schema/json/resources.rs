@@ -4,7 +4,7 @@
 use super::document::{Json, Object};
 use super::draft::{Draft, Holds};
 use super::uri::{percent_decode, pointer_segment, resolve, split_fragment};
-use crate::schema::SchemaError;
+use crate::schema::{Formats, SchemaError};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -19,12 +19,15 @@ pub struct Vocabularies {
     pub applicator: bool,
     pub unevaluated: bool,
     pub validation: bool,
+    /// None: `format` is no keyword.
+    pub format: Option<Formats>,
 }
 
 const ALL: Vocabularies = Vocabularies {
     applicator: true,
     unevaluated: true,
     validation: true,
+    format: Some(Formats::Annotate),
 };
 
 /// A schema text under the name that others call it by.
@@ -196,12 +199,19 @@ impl<'a> Resources<'a> {
         } else {
             has("unevaluated")
         };
+        // The one that asserts must be obeyed, also where it is not required (2020-12 Validation, section 7.2.2).
+        let format = if has("format-assertion") {
+            Some(Formats::Assert)
+        } else {
+            (has("format-annotation") || has("format")).then_some(Formats::Annotate)
+        };
         Some((
             draft,
             Vocabularies {
                 applicator,
                 unevaluated,
                 validation: has("validation"),
+                format,
             },
         ))
     }

@@ -5,6 +5,9 @@ use super::validate::JsonValidator;
 use crate::schema::{Formats, Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 use std::fmt::Write;
 
+mod hostile;
+mod violations;
+
 fn validator(schema: &str) -> JsonValidator {
     JsonSchema::parse(schema, &[]).unwrap().validator().unwrap()
 }

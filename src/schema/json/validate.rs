@@ -59,6 +59,19 @@ impl JsonValidator {
         result
     }
 
+    /// What each of the two ways says, the single pass and the walk over a tape, without the other: for fuzzing. The
+    /// first may leave a valid payload to the second.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn both_ways(&self, payload: &[u8], formats: Formats) -> (bool, Result<(), Mismatch>) {
+        let program = self.program(formats);
+        let mut reused = Reused::default();
+        (
+            accepts_at_once(program, payload, &mut reused),
+            check_by_tape(program, payload, &mut reused),
+        )
+    }
+
     pub(super) fn program(&self, formats: Formats) -> &Program {
         match formats {
             Formats::Annotate => &self.programs.annotating,

@@ -38,6 +38,11 @@ pub fn is_hostname(text: &str) -> bool {
             .is_ok()
 }
 
+/// Whether what a user may write, capitals and loose accents too, is such a name when it is mapped (RFC 5895).
+pub fn becomes_hostname(text: &str) -> bool {
+    text.len() <= MAX_TEXT && to_unicode(text).is_some_and(|mapped| is_hostname(&mapped))
+}
+
 fn is_label(label: &str) -> bool {
     if label.is_ascii() {
         return host::is_label(label) && (!host::is_a_label(label) || is_a_label(label));

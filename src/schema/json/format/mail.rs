@@ -65,7 +65,7 @@ fn domain_holds(domain: &str, international: bool) -> bool {
         };
     }
     if international {
-        idn::is_hostname(domain)
+        idn::becomes_hostname(domain)
     } else {
         domain.len() <= MAX_DOMAIN && domain.split('.').all(host::is_label)
     }
