@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Says more than "none matches" when only one of the alternatives takes a value of this type.
+    /// Says more than "none matches" when there is one alternative, or only one that takes a value of this type.
     fn fail_alternatives<const EXPLAIN: bool>(
         &mut self,
         list: &'a [SubschemaId],
@@ -89,6 +89,9 @@ impl<'a> Walk<'a> {
     ) -> bool {
         if !EXPLAIN {
             return false;
+        }
+        if let [only] = list {
+            return self.check::<true>(*only, at);
         }
         let program = self.program;
         let fits = |id: &&SubschemaId| {

@@ -3,7 +3,7 @@
 use super::{message, validator};
 use crate::schema::Formats;
 
-const MODERN: &str = "https://json-schema.org/draft/2020-12/schema";
+pub const MODERN: &str = "https://json-schema.org/draft/2020-12/schema";
 const OF_2019: &str = "https://json-schema.org/draft/2019-09/schema";
 const DRAFT_7: &str = "http://json-schema.org/draft-07/schema#";
 const DRAFT_4: &str = "http://json-schema.org/draft-04/schema#";
@@ -383,6 +383,29 @@ const WAYS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// All that JSON Schema defines.
+pub const FORMATS: [&str; 19] = [
+    "date-time",
+    "date",
+    "time",
+    "duration",
+    "email",
+    "idn-email",
+    "hostname",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "uri",
+    "uri-reference",
+    "iri",
+    "iri-reference",
+    "uri-template",
+    "uuid",
+    "json-pointer",
+    "relative-json-pointer",
+    "regex",
+];
+
 #[test]
 fn every_keyword_says_where_and_what_at_the_top_and_deep_inside() {
     for (draft, keywords, bad, below, expected) in VIOLATIONS {
@@ -408,27 +431,7 @@ fn every_keyword_says_where_and_what_at_the_top_and_deep_inside() {
 
 #[test]
 fn every_format_says_where_and_what_at_the_top_and_deep_inside() {
-    for name in [
-        "date-time",
-        "date",
-        "time",
-        "duration",
-        "email",
-        "idn-email",
-        "hostname",
-        "idn-hostname",
-        "ipv4",
-        "ipv6",
-        "uri",
-        "uri-reference",
-        "iri",
-        "iri-reference",
-        "uri-template",
-        "uuid",
-        "json-pointer",
-        "relative-json-pointer",
-        "regex",
-    ] {
+    for name in FORMATS {
         for (schema, payload, path) in WAYS {
             let schema = schema.replace('~', &format!(r#""format":"{name}""#));
             let schema = format!(r#"{{"$schema":"{MODERN}",{}"#, &schema[1..]);
