@@ -5,6 +5,7 @@ use super::validate::ProtobufValidator;
 use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 
 mod payloads;
+mod places;
 mod schemas;
 mod stored;
 mod unknown_fields;

@@ -4,6 +4,7 @@ use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prost_reflect::prost::Message;
+use std::fmt::Write;
 
 fn as_base64(text: &str) -> String {
     let file = protox::file::File::from_source("orders.proto", text).unwrap();
@@ -309,4 +310,43 @@ fn schemas_over_the_limits_are_refused() {
     let ranges: Vec<_> = (100_000..110_000).map(|n| n.to_string()).collect();
     let ranges = format!("message M {{ reserved {}; }}", ranges.join(","));
     assert!(refused(&ranges).contains("ranges"));
+}
+
+#[test]
+fn a_message_of_a_hundred_thousand_fields_is_checked_to_its_last() {
+    let mut schema = "syntax = \"proto3\"; message M {".to_owned();
+    for number in (1..=101_000u32).filter(|number| !(19_000..20_000).contains(number)) {
+        write!(schema, "int32 f{number}={number};").unwrap();
+    }
+    schema.push('}');
+    let validator = validator(&schema);
+    let first = validator.message([]).unwrap();
+    // Field 101,000, as a varint and as a length.
+    assert_eq!(validator.validate(first, b"\xc0\xa8\x31\x01"), Ok(()));
+    let refused = validator.validate(first, b"\xc2\xa8\x31\x00").unwrap_err();
+    assert_eq!(refused.path, "$.f101000");
+}
+
+#[test]
+fn a_text_of_five_megabytes_is_read_and_one_byte_more_is_not() {
+    let text = |bytes: usize| {
+        let message = "syntax = \"proto3\"; message M {} //";
+        format!("{message}{}", "x".repeat(bytes - message.len()))
+    };
+    assert!(ProtobufSchema::parse(&text(5_000_000), &[]).is_ok());
+    let message = refused(&text(5_000_001));
+    assert_eq!(message, "limit: the schema has 5000001 bytes, at most 5000000");
+}
+
+#[test]
+fn messages_nest_thirty_one_deep_and_no_deeper() {
+    let nested = |depth| format!("{}{}", "message M {".repeat(depth), "}".repeat(depth));
+    assert!(ProtobufSchema::parse(&nested(31), &[]).is_ok());
+    let message = refused(&nested(32));
+    assert!(
+        message.contains("recursion limit for nested messages"),
+        "{message}"
+    );
+    // Deep enough to end the process, if the parser were left to recurse.
+    refused(&nested(100_000));
 }
