@@ -5,12 +5,12 @@ use super::parse::file_label;
 use crate::schema::SchemaError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use prost_reflect::DescriptorPool;
 use prost_reflect::prost::Message;
 use prost_reflect::prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions,
     ServiceDescriptorProto, UninterpretedOption, field_descriptor_proto,
 };
+use prost_reflect::{DescriptorPool, DynamicMessage};
 use protox::file::File;
 use std::collections::HashSet;
 
@@ -102,6 +102,9 @@ fn read_base64<'a>(name: &str, text: &str) -> Result<Option<Source<'a>>, SchemaE
     };
     written.source_code_info = None;
     check_names(&written)?;
+    if let Some(edition) = edition(&written, &bytes) {
+        return refuse_edition(&file_label(name), &edition);
+    }
     if !matches!(written.syntax(), "" | "proto2" | "proto3") {
         return Err(SchemaError::Invalid(format!(
             "{} uses syntax \"{}\": only proto2 and proto3 are supported",
@@ -200,7 +203,31 @@ fn names(option: &UninterpretedOption, name: &str) -> bool {
     matches!(option.name.as_slice(), [part] if !part.is_extension && part.name_part == name)
 }
 
-/// Editions have no parser here yet; its own message beats "expected a statement".
+/// The edition of a descriptor that has one; the plain descriptors do not know that field.
+fn edition(file: &FileDescriptorProto, bytes: &[u8]) -> Option<String> {
+    /// `EDITION_PROTO2` and `EDITION_PROTO3`, which are no editions of their own.
+    const LEGACY: [i32; 2] = [998, 999];
+    let descriptor = DescriptorPool::global().get_message_by_name("google.protobuf.FileDescriptorProto")?;
+    let number = DynamicMessage::decode(descriptor, bytes)
+        .ok()
+        .and_then(|file| file.get_field_by_name("edition")?.as_enum_number())
+        .filter(|number| *number != 0 && !LEGACY.contains(number));
+    match number {
+        // `EDITION_2023`, `EDITION_2024`
+        Some(number @ 1000..=1001) => Some((number + 1023).to_string()),
+        Some(number) => Some(format!("number {number}")),
+        None => (file.syntax() == "editions").then(|| "unknown".to_owned()),
+    }
+}
+
+/// Neither the parser nor the linker knows an edition's features, on which it depends what a payload must be.
+fn refuse_edition<T>(label: &str, edition: &str) -> Result<T, SchemaError> {
+    Err(SchemaError::Invalid(format!(
+        "{label} uses Protobuf edition {edition}: editions are not supported, only syntax = \"proto2\" and \"proto3\" are"
+    )))
+}
+
+/// An own message beats "expected a statement".
 fn refuse_editions(label: &str, text: &str) -> Result<(), SchemaError> {
     let mut rest = text.trim_start();
     loop {
@@ -219,9 +246,18 @@ fn refuse_editions(label: &str, text: &str) -> Result<(), SchemaError> {
         }
     }
     match rest.strip_prefix("edition") {
-        Some(after) if after.trim_start().starts_with('=') => Err(SchemaError::Invalid(format!(
-            "{label} uses Protobuf editions: only syntax = \"proto2\" and \"proto3\" are supported"
-        ))),
+        Some(after) if after.trim_start().starts_with('=') => {
+            let value = after.trim_start().trim_start_matches('=').trim_start();
+            let name = value
+                .strip_prefix(['"', '\''])
+                .and_then(|value| value.split(['"', '\'']).next())
+                .filter(|name| {
+                    !name.is_empty()
+                        && name.len() <= 16
+                        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                });
+            refuse_edition(label, name.unwrap_or("unknown"))
+        }
         _ => Ok(()),
     }
 }

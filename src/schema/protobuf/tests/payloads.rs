@@ -496,6 +496,59 @@ fn a_field_may_come_twice_and_in_any_order() {
 }
 
 #[test]
+fn packed_and_unpacked_are_both_accepted_whatever_the_schema_says() {
+    let schema = "syntax = \"proto2\"; message M { repeated sint32 a = 1; repeated fixed32 b = 2 [packed = true]; \
+        repeated E e = 3 [packed = true]; } enum E { A = 1; }";
+    let payload = b"\x0a\x02\x01\x02\x08\x01\x15\0\0\0\0\x12\x04\0\0\0\0\x18\x01\x1a\x01\x01";
+    assert_eq!(check(schema, payload), Ok(()));
+    let schema = "syntax = \"proto3\"; message M { repeated int32 a = 1 [packed = false]; }";
+    assert_eq!(check(schema, b"\x0a\x02\x01\x02\x08\x01"), Ok(()));
+}
+
+#[test]
+fn a_map_entry_may_have_its_value_first_twice_and_with_unknown_fields() {
+    assert_eq!(check(ORDER, b"\x42\x09\x10\x01\x0a\x01k\x10\x02\x18\x07"), Ok(()));
+    // What a path says of an entry that does not begin with its key.
+    assert_eq!(
+        mismatch(ORDER, b"\x42\x05\x10\x01\x0a\x01\xff").0,
+        "$.labels[?].key"
+    );
+}
+
+#[test]
+fn a_map_key_is_a_string_like_any_other() {
+    let schema = |syntax| format!("syntax = \"{syntax}\"; message M {{ map<string, int32> m = 1; }}");
+    assert_eq!(check(&schema("proto2"), b"\x0a\x03\x0a\x01\xff"), Ok(()));
+    assert_eq!(
+        mismatch(&schema("proto3"), b"\x0a\x03\x0a\x01\xff").0,
+        "$.m[?].key"
+    );
+}
+
+#[test]
+fn a_well_known_type_is_an_ordinary_message() {
+    let schema = "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/any.proto\"; \
+        message M { google.protobuf.Timestamp at = 1; google.protobuf.Any any = 2; }";
+    let beyond_a_second = b"\x0a\x06\x10\xff\xff\xff\xff\x07";
+    assert_eq!(
+        check(schema, beyond_a_second),
+        Ok(()),
+        "its range is for its JSON form"
+    );
+    assert_eq!(
+        check(schema, b"\x12\x06\x0a\x01x\x12\x01\xff"),
+        Ok(()),
+        "what is packed is not looked into"
+    );
+    let (path, expected) = mismatch(schema, b"\x0a\x02\x0a\0");
+    assert_eq!(path, "$.at.seconds");
+    assert_eq!(
+        expected,
+        "expected varint for int64 seconds, wire type 2 found at byte 2"
+    );
+}
+
+#[test]
 fn a_map_entry_may_lack_its_key_or_value() {
     assert_eq!(check(ORDER, b"\x42\0\x42\x02\x10\x01\x42\x03\x0a\x01k"), Ok(()));
 }

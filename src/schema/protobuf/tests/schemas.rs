@@ -274,7 +274,7 @@ fn a_hostile_base64_descriptor_is_refused() {
         syntax: Some("editions".into()),
         ..FileDescriptorProto::default()
     };
-    assert!(refused(&encode(editions)).contains("only proto2 and proto3"));
+    assert!(refused(&encode(editions)).contains("uses Protobuf edition unknown"));
 }
 
 #[test]
@@ -282,8 +282,46 @@ fn editions_are_refused_in_clear_words() {
     let message = refused("// a comment\n/* another */ edition = \"2023\"; message M {}");
     assert_eq!(
         message,
-        "the schema uses Protobuf editions: only syntax = \"proto2\" and \"proto3\" are supported"
+        "the schema uses Protobuf edition 2023: editions are not supported, only syntax = \"proto2\" and \"proto3\" are"
     );
+    let message = refused_with(
+        "syntax = \"proto3\"; import \"a.proto\"; message M {}",
+        &[reference("a.proto", "edition='2024'; message A {}")],
+    );
+    assert!(
+        message.starts_with("\"a.proto\" uses Protobuf edition 2024:"),
+        "{message}"
+    );
+    assert!(refused("edition = 2023;").contains("edition unknown"));
+}
+
+#[test]
+fn a_base64_descriptor_of_an_edition_is_refused_by_its_name() {
+    use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
+    let encode = |syntax: Option<&str>, edition: &[u8]| {
+        let file = FileDescriptorProto {
+            name: Some("m.proto".into()),
+            syntax: syntax.map(str::to_owned),
+            message_type: vec![DescriptorProto {
+                name: Some("M".into()),
+                ..DescriptorProto::default()
+            }],
+            ..FileDescriptorProto::default()
+        };
+        // Its field number 14, which the plain descriptor does not have.
+        STANDARD.encode([file.encode_to_vec().as_slice(), b"\x70", edition].concat())
+    };
+    let message = refused(&encode(Some("editions"), b"\xe8\x07"));
+    assert!(
+        message.starts_with("the schema uses Protobuf edition 2023:"),
+        "{message}"
+    );
+    assert!(refused(&encode(Some("editions"), b"\xe9\x07")).contains("edition 2024:"));
+    assert!(refused(&encode(None, b"\xe9\x07")).contains("edition 2024:"));
+    assert!(refused(&encode(Some("editions"), b"\x9f\x8d\x06")).contains("edition number 99999:"));
+    // EDITION_PROTO3 is not an edition of its own.
+    let legacy = encode(Some("proto3"), b"\xe7\x07");
+    assert!(ProtobufSchema::parse(&legacy, &[]).is_ok());
 }
 
 #[test]
