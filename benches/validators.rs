@@ -24,7 +24,7 @@ fn main() {
     let timed = subjects::time(&mut subjects, ROUNDS);
     println!("{}", conditions::line());
     println!(
-        "{} varied orders, {ROUNDS} interleaved rounds; ns a record; ratios round by round, their median\n",
+        "{} varied orders, {ROUNDS} interleaved rounds; ns a record; ratios of the least, which a busy machine changes least\n",
         orders::RECORDS
     );
     println!(
@@ -40,7 +40,7 @@ fn main() {
             let (ratio, goal) = match index.checked_sub(1) {
                 None => (String::new(), format!("at most {ns_max} ns")),
                 Some(peer) => (
-                    format!("{:.2}", figures.ratio_to(rows[0].1)),
+                    format!("{:.2}", figures.least_ns() / rows[0].1.least_ns()),
                     format!("at least {}", ratios[peer]),
                 ),
             };

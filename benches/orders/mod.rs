@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 pub const RECORDS: usize = 4_096;
+#[allow(dead_code, reason = "not every benchmark goes through all of them")]
 pub const LANGUAGES: [SchemaType; 3] = [SchemaType::Avro, SchemaType::Protobuf, SchemaType::Json];
 
 const AVRO: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[

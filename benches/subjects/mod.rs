@@ -39,20 +39,6 @@ impl Timed {
     pub fn least_ns(&self) -> f64 {
         self.0.iter().copied().fold(f64::INFINITY, f64::min)
     }
-
-    /// The median of the rounds' own ratios: what slows the machine down for a while slows down both.
-    pub fn ratio_to(&self, other: &Self) -> f64 {
-        median(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
-    }
-
-    /// Round by round, with another round's figure of each of `others` at hand.
-    pub fn ratio_to_all(&self, others: &[&Self], of: impl Fn(f64, &[f64]) -> f64) -> f64 {
-        let rounds = self.0.iter().enumerate().map(|(round, figure)| {
-            let others: Vec<f64> = others.iter().map(|other| other.0[round]).collect();
-            of(*figure, &others)
-        });
-        median(rounds.collect())
-    }
 }
 
 /// Runs the subjects in turn, `rounds` times after one to warm up.

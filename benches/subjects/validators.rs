@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::structs::{AvroOrder, ProtobufOrder};
-use crate::orders::{self, payloads, schema};
+use crate::orders::{payloads, schema};
 use apache_avro::reader::datum::GenericDatumReader;
 use portcullis::schema::{Schema, SchemaType, Validator};
 use prost::Message;
@@ -39,15 +39,7 @@ pub fn validator(language: SchemaType) -> Validator {
 
 /// Ours first in each language.
 pub fn subjects() -> Vec<Subject> {
-    let [avro, protobuf, json] = orders::LANGUAGES.map(|language| &*payloads(language).leak());
-    [
-        avro_subjects(avro),
-        protobuf_subjects(protobuf),
-        json_subjects(json),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [avro(), protobuf(), json()].into_iter().flatten().collect()
 }
 
 /// Every payload, checked one by one by our own validator alone.
@@ -68,7 +60,8 @@ pub fn ours(group: &'static str, language: SchemaType, payloads: &'static [Vec<u
     }
 }
 
-fn avro_subjects(payloads: &'static [Vec<u8>]) -> Vec<Subject> {
+pub fn avro() -> Vec<Subject> {
+    let payloads = &*payloads(SchemaType::Avro).leak();
     let text = schema(SchemaType::Avro);
     // Its reader resolves names when it is made; it is made once, and lives as long as the process.
     let to_value = Box::leak(Box::new(apache_avro::Schema::parse_str(text).unwrap()));
@@ -92,7 +85,8 @@ fn avro_subjects(payloads: &'static [Vec<u8>]) -> Vec<Subject> {
     ]
 }
 
-fn protobuf_subjects(payloads: &'static [Vec<u8>]) -> Vec<Subject> {
+pub fn protobuf() -> Vec<Subject> {
+    let payloads = &*payloads(SchemaType::Protobuf).leak();
     let reflected = reflected();
     vec![
         ours("Protobuf", SchemaType::Protobuf, payloads),
@@ -116,7 +110,8 @@ fn reflected() -> MessageDescriptor {
     pool.get_message_by_name("shop.Order").unwrap()
 }
 
-fn json_subjects(payloads: &'static [Vec<u8>]) -> Vec<Subject> {
+pub fn json() -> Vec<Subject> {
+    let payloads = &*payloads(SchemaType::Json).leak();
     let peer = jsonschema::validator_for(&serde_json::from_str(schema(SchemaType::Json)).unwrap()).unwrap();
     vec![
         ours("JSON Schema", SchemaType::Json, payloads),
