@@ -8,7 +8,7 @@ use super::policy::{OnRegistryDown, TopicRules};
 use super::schemas::SchemaSource;
 use super::violation::{Code, Part, Violation};
 use crate::schema::SchemaType;
-use crate::wire::batch::{Batch, BatchError, Record, Records};
+use crate::wire::batch::{Batch, BatchError, Records};
 use crate::wire::compression::{CompressionError, DecompressionLimits, Decompressor};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::reader::Reader;
@@ -104,7 +104,7 @@ impl Checker {
         let mut walk = Walk::new(rules, schemas, value, key);
         for record in Records::new(plain, batch.header.record_count) {
             match record {
-                Ok(record) => walk.record(&record, reference),
+                Ok(record) => walk.record(record.key, record.value, reference),
                 Err(error) => return malformed(count, &error, reference()),
             }
         }
@@ -153,24 +153,29 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn record(&mut self, record: &Record<'_>, reference: &mut dyn FnMut() -> Ulid) {
+    #[inline]
+    fn record(&mut self, key: Option<&[u8]>, value: Option<&[u8]>, reference: &mut dyn FnMut() -> Ulid) {
         let index = self.records;
         self.records += 1;
-        let key = record
-            .key
-            .map_or(Finding::Good, |key| self.key.check(key, self.schemas));
-        if self.judge(index, Part::Key, record.key, key, reference) {
+        let found = match key {
+            Some(bytes) => self.key.check(bytes, self.schemas),
+            None => Finding::Good,
+        };
+        if !matches!(found, Finding::Good) && self.judge(index, Part::Key, key, found, reference) {
             return;
         }
-        let value = match record.value {
-            Some(value) => self.value.check(value, self.schemas),
+        let found = match value {
+            Some(bytes) => self.value.check(bytes, self.schemas),
             None if self.rules.null_value_allowed => Finding::Good,
-            None => Finding::Bad(Fault::null_forbidden()),
+            None => Finding::Bad(Box::new(Fault::null_forbidden())),
         };
-        self.judge(index, Part::Value, record.value, value, reference);
+        if !matches!(found, Finding::Good) {
+            self.judge(index, Part::Value, value, found, reference);
+        }
     }
 
-    /// Takes one finding in. True when the record is bad: one violation a record.
+    /// Takes in what was found of one half of a record. True when the record is bad: one violation a record.
+    #[cold]
     fn judge(
         &mut self,
         record: u32,
@@ -191,7 +196,7 @@ impl<'a> Walk<'a> {
                 }
                 return false;
             }
-            Finding::Bad(fault) => fault,
+            Finding::Bad(fault) => *fault,
         };
         self.bad_records += 1;
         if self.violations.len() < Checker::VIOLATIONS_MAX {

@@ -2,6 +2,9 @@
 
 use crate::wire::reader::Reader;
 
+/// Magic byte and schema id.
+pub const FRAME_LENGTH: usize = 5;
+
 /// A framed key or value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Framed<'a> {

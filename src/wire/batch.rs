@@ -7,6 +7,7 @@
 use super::compression::Compression;
 use super::error_code::ErrorCode;
 use super::reader::{Reader, WireError};
+use crc_fast::CrcAlgorithm;
 use thiserror::Error;
 
 /// Bytes before the records.
@@ -120,7 +121,7 @@ impl<'a> Batch<'a> {
                 header.base_offset
             )));
         }
-        let actual = crc32c::crc32c(bytes.get(CRC_FROM..).unwrap_or_default());
+        let actual = crc32c(bytes.get(CRC_FROM..).unwrap_or_default());
         if actual != header.crc {
             return Err(BatchError::Crc {
                 expected: header.crc,
@@ -141,6 +142,11 @@ impl<'a> Batch<'a> {
     pub fn is_transactional(&self) -> bool {
         self.header.attributes & ATTRIBUTE_TRANSACTIONAL != 0
     }
+}
+
+/// CRC-32C (Castagnoli), which the format knows as iSCSI's.
+pub(super) fn crc32c(bytes: &[u8]) -> u32 {
+    crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
 /// What a broker finds when it cuts the bytes into batches: exactly one, of magic 2, whole.

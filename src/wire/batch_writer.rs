@@ -1,6 +1,6 @@
 //! Writes record batches of magic 2.
 
-use super::batch::{CRC_AT, CRC_FROM, LOG_OVERHEAD};
+use super::batch::{CRC_AT, CRC_FROM, LOG_OVERHEAD, crc32c};
 use super::compression::{Compression, CompressionError, compress};
 use super::writer::{Writer, varlong_length};
 
@@ -74,7 +74,7 @@ pub fn write_batch(
 fn seal(out: &mut [u8], start: usize) {
     let Some(batch) = out.get_mut(start..) else { return };
     let length = batch.len().saturating_sub(LOG_OVERHEAD) as u32;
-    let crc = crc32c::crc32c(batch.get(CRC_FROM..).unwrap_or_default());
+    let crc = crc32c(batch.get(CRC_FROM..).unwrap_or_default());
     if let Some(field) = batch.get_mut(LOG_OVERHEAD - 4..LOG_OVERHEAD) {
         field.copy_from_slice(&length.to_be_bytes());
     }

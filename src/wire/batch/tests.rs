@@ -173,6 +173,38 @@ fn a_producers_stamp_and_the_transactional_bit_are_kept() {
     );
 }
 
+#[test]
+fn numbers_before_a_key_are_read_alike_whatever_their_width() {
+    // Both sides of one, two and three bytes: a record's first numbers come out of one load when they are short.
+    let deltas = [0, -1, 63, 64, -64, -65, 8_191, 8_192, -8_193, 1 << 40];
+    let keys: Vec<Option<Vec<u8>>> = [0, 1, 63, 64, 8_191, 8_192]
+        .iter()
+        .map(|length| Some(vec![7; *length]))
+        .chain([None])
+        .collect();
+    let records: Vec<NewRecord<'_>> = (0..9_000)
+        .map(|index| NewRecord {
+            timestamp_ms: if index == 0 {
+                0
+            } else {
+                deltas[index % deltas.len()]
+            },
+            key: keys[index % keys.len()].as_deref(),
+            ..NewRecord::default()
+        })
+        .collect();
+    let bytes = batch(&records);
+    let read: Vec<_> = Records::new(Batch::read(&bytes).unwrap().records, 9_000)
+        .map(|record| record.map(|record| (record.timestamp_delta_ms, record.offset_delta, record.key)))
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let written: Vec<_> = (0..)
+        .zip(&records)
+        .map(|(index, record)| (record.timestamp_ms, index, record.key))
+        .collect();
+    assert_eq!(read, written);
+}
+
 fn walk(bytes: &[u8], count: i32) -> Result<usize, BatchError> {
     Records::new(bytes, count).try_fold(0, |walked, record| record.map(|_| walked + 1))
 }
