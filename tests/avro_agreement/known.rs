@@ -187,6 +187,8 @@ pub enum ApacheSchemaReason {
     NamesChecked,
     /// It takes no union without branches.
     EmptyUnion,
+    /// It panics where an error speaks of a schema with an attribute of another kind than it should have.
+    Panics,
 }
 
 pub fn to_apache_avro(error: &str) -> Option<ApacheSchemaReason> {
@@ -212,6 +214,7 @@ pub fn to_apache_avro(error: &str) -> Option<ApacheSchemaReason> {
         () if error.starts_with("Default value for an enum must be a string") => {
             ApacheSchemaReason::DefaultsFit
         }
+        () if error == "panics" => ApacheSchemaReason::Panics,
         () if error == "Union type should not be empty" => ApacheSchemaReason::EmptyUnion,
         () if error.starts_with("logicalType must be a string") => ApacheSchemaReason::LogicalTypeIsText,
         () => return None,
