@@ -25,8 +25,8 @@ static HEBREW: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{Hebrew
 static JAPANESE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[\p{Hiragana}\p{Katakana}\p{Han}]").ok());
 
-fn matches(regex: &Option<Regex>, text: &str) -> bool {
-    regex.as_ref().is_some_and(|regex| regex.is_match(text))
+fn matches(regex: Option<&Regex>, text: &str) -> bool {
+    regex.is_some_and(|regex| regex.is_match(text))
 }
 
 pub fn is_hostname(text: &str) -> bool {
@@ -64,7 +64,7 @@ fn is_u_label(label: &str) -> bool {
     let mut start = label.chars().skip(2);
     let reserved = start.next() == Some('-') && start.next() == Some('-');
     !reserved
-        && matches(&ALLOWED, label)
+        && matches(ALLOWED.as_ref(), label)
         && label
             .char_indices()
             .all(|(at, one)| context_holds(label, at, one))
@@ -76,9 +76,9 @@ fn context_holds(label: &str, at: usize, character: char) -> bool {
     let after = label.get(at + character.len_utf8()..).unwrap_or_default();
     match character {
         '\u{B7}' => before.ends_with('l') && after.starts_with('l'),
-        '\u{375}' => matches(&GREEK, after),
-        '\u{5F3}' | '\u{5F4}' => matches(&HEBREW, before),
-        '\u{30FB}' => matches(&JAPANESE, &label.replace('\u{30FB}', "")),
+        '\u{375}' => matches(GREEK.as_ref(), after),
+        '\u{5F3}' | '\u{5F4}' => matches(HEBREW.as_ref(), before),
+        '\u{30FB}' => matches(JAPANESE.as_ref(), &label.replace('\u{30FB}', "")),
         '\u{660}'..='\u{669}' => !label.contains(|other| ('\u{6F0}'..='\u{6F9}').contains(&other)),
         _ => true,
     }

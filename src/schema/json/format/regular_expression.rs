@@ -91,7 +91,7 @@ impl Pattern<'_> {
         let mut next = Some(first);
         while let Some(character) = next {
             match character {
-                ':' => return seen.len() > 0,
+                ':' => return !seen.is_empty(),
                 '-' if !removing => removing = true,
                 'i' | 'm' | 's' if !seen.contains(character) => seen.push(character),
                 _ => return false,

@@ -196,7 +196,7 @@ fn a_reference_to_itself_ends() {
     assert!(refusal(r##"{"$ref":"#"}"##).contains("refers to itself"));
     assert!(
         refusal(
-            r##"{"$id":"http://a/b","$schema":"https://json-schema.org/draft/2020-12/schema","$ref":"b"}"##
+            r#"{"$id":"http://a/b","$schema":"https://json-schema.org/draft/2020-12/schema","$ref":"b"}"#
         )
         .contains("refers to itself")
     );

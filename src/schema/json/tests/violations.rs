@@ -367,7 +367,7 @@ const VIOLATIONS: &[(&str, &str, &str, &str, &str)] = &[
 const WAYS: &[(&str, &str, &str)] = &[
     (r#"{"properties":{"way":{~}}}"#, r#"{"way":~}"#, "$.way"),
     (
-        r##"{"properties":{"list":{"items":{"allOf":[{"type":"object"},{"additionalProperties":{~}}]}}}}"##,
+        r#"{"properties":{"list":{"items":{"allOf":[{"type":"object"},{"additionalProperties":{~}}]}}}}"#,
         r#"{"list":[{},{"x":~}]}"#,
         "$.list[1].x",
     ),
@@ -411,7 +411,7 @@ fn every_keyword_says_where_and_what_at_the_top_and_deep_inside() {
     for (draft, keywords, bad, below, expected) in VIOLATIONS {
         for (schema, payload, path) in WAYS {
             let inner = schema.replace('~', keywords);
-            let defs = r##""$defs":{"d":{"$dynamicAnchor":"d","properties":{"d":{"type":"null"}}}}"##;
+            let defs = r#""$defs":{"d":{"$dynamicAnchor":"d","properties":{"d":{"type":"null"}}}}"#;
             // The way is the document's, so that its references mean the document; a recursive one wants an object there.
             let schema = format!(r#"{{"$schema":"{draft}","type":"object",{defs},{}"#, &inner[1..]);
             let payload = payload.replace('~', bad);
@@ -423,7 +423,7 @@ fn every_keyword_says_where_and_what_at_the_top_and_deep_inside() {
         }
         let recursive = keywords.contains("$recursiveRef");
         let own_type = if recursive { r#""type":"object","# } else { "" };
-        let defs = r##""$defs":{"d":{"$dynamicAnchor":"d","properties":{"d":{"type":"null"}}}}"##;
+        let defs = r#""$defs":{"d":{"$dynamicAnchor":"d","properties":{"d":{"type":"null"}}}}"#;
         let schema = format!(r#"{{"$schema":"{draft}",{own_type}{defs},{keywords}}}"#);
         assert_eq!(message(&schema, bad), format!("${below}: {expected}"), "{schema}");
     }
