@@ -309,8 +309,9 @@ fn agree(
             here.strictly
         ));
     }
-    // Now and then, what prost-reflect makes of a valid payload is valid again.
-    if ours
+    // Now and then, what prost-reflect makes of a valid payload is valid again (but where it keeps an enum's unnamed
+    // number instead of the named one before it).
+    if by_our_rules == (Verdict::Valid { unknown: false })
         && payload.len().is_multiple_of(8)
         && let Some(rewritten) = prost::rewrite(&subject.descriptor, payload)
         && let Err(mismatch) = subject.validator.validate(subject.id, &rewritten)
