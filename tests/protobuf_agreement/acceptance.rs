@@ -124,7 +124,7 @@ pub fn mutate(choices: &mut Choices, text: &str) -> String {
             0 => drop(tokens.remove(at)),
             1 => tokens.insert(at, tokens[other].clone()),
             2 => tokens.swap(at, other),
-            3 | 4 => tokens[at] = (*choices.of(WORDS)).to_owned(),
+            3 | 4 => (*choices.of(WORDS)).clone_into(&mut tokens[at]),
             5 => tokens.insert(at, (*choices.of(WORDS)).to_owned()),
             _ => {
                 // Between two statements.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// For one answer: some hundred payloads, or one schema.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct Google {
     child: Child,

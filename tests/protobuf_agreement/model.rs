@@ -7,6 +7,7 @@ use prost_reflect::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where readers of Protobuf differ. All false: Portcullis.
+#[allow(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Rules {
     /// A known field in a wire type that is not its own is kept as an unknown field.

@@ -297,7 +297,7 @@ impl<'a> FileWriter<'a> {
         match what {
             0 | 1 => {
                 // A map's value may not be a closed enum without its zero first.
-                let is_enum = type_name.ends_with(".E") || type_name.ends_with(".K");
+                let is_enum = matches!(type_name.rsplit('.').next(), Some("E" | "K"));
                 let own = format!(".{}.Z", self.package);
                 let value = if is_enum && !self.proto3 { &own } else { &type_name };
                 let key = *self.choices.of(KEYS);

@@ -50,33 +50,41 @@ pub enum Reason {
     EntryWithUnknown,
 }
 
-const REASONS: [(Reason, fn(&mut Rules)); 11] = [
+type SetRule = fn(&mut Rules);
+
+const REASONS: [(Reason, SetRule); 11] = [
     (Reason::OtherWireType, |rules| {
-        rules.other_wire_type_is_unknown = true
+        rules.other_wire_type_is_unknown = true;
     }),
     (Reason::BitsBeyondThe64th, |rules| {
-        rules.extra_bits_are_dropped = true
+        rules.extra_bits_are_dropped = true;
     }),
-    (Reason::LongTag, |rules| rules.ten_byte_tags = true),
-    (Reason::LongLength, |rules| rules.five_byte_lengths = true),
+    (Reason::LongTag, |rules| {
+        rules.ten_byte_tags = true;
+    }),
+    (Reason::LongLength, |rules| {
+        rules.five_byte_lengths = true;
+    }),
     (Reason::NumberZeroInWhatIsEmpty, |rules| {
-        rules.number_zero_in_what_is_empty = true
+        rules.number_zero_in_what_is_empty = true;
     }),
     (Reason::RequiredInAnotherPiece, |rules| {
-        rules.required_after_merging = true
+        rules.required_after_merging = true;
     }),
     (Reason::MapInAnyWireType, |rules| {
-        rules.map_in_any_wire_type = true
+        rules.map_in_any_wire_type = true;
     }),
-    (Reason::EntriesDoNotNest, |rules| rules.entries_do_not_nest = true),
+    (Reason::EntriesDoNotNest, |rules| {
+        rules.entries_do_not_nest = true;
+    }),
     (Reason::Proto2StringNotUtf8, |rules| {
-        rules.proto2_strings_are_utf8 = true
+        rules.proto2_strings_are_utf8 = true;
     }),
     (Reason::UnnamedNumberOfARequiredEnum, |rules| {
-        rules.unnamed_number_counts = true
+        rules.unnamed_number_counts = true;
     }),
     (Reason::EntryWithUnknown, |rules| {
-        rules.entry_with_unknown_is_unknown = true
+        rules.entry_with_unknown_is_unknown = true;
     }),
 ];
 
@@ -119,7 +127,7 @@ pub fn spell(texts: &Texts) -> String {
 
 /// The fewest rules of `theirs` that together make the difference to ours.
 fn reasons(tables: &Tables, payload: &[u8], theirs: Rules, ours: bool) -> Vec<Reason> {
-    let is_theirs = |set: &fn(&mut Rules)| {
+    let is_theirs = |set: &SetRule| {
         let mut with = theirs;
         set(&mut with);
         with == theirs
@@ -292,7 +300,7 @@ fn agree(
     let tables = &subject.tables;
     let ours = here.ours.is_ok();
     if let Err(mismatch) = &here.ours
-        && !(mismatch.path.starts_with('$') && !mismatch.expected.is_empty())
+        && (!mismatch.path.starts_with('$') || mismatch.expected.is_empty())
     {
         return Err("a refusal says neither where nor what".into());
     }

@@ -4,6 +4,7 @@
 use prost_reflect::{Cardinality, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, Syntax};
 use std::collections::{BTreeMap, HashMap};
 
+#[allow(clippy::struct_excessive_bools, reason = "a table of what a descriptor says")]
 pub struct Field {
     pub number: u32,
     pub kind: Kind,
@@ -28,9 +29,8 @@ impl Field {
         match self.kind {
             Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => 1,
             Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => 5,
-            Kind::String | Kind::Bytes => 2,
             Kind::Message(_) if self.is_group => 3,
-            Kind::Message(_) => 2,
+            Kind::String | Kind::Bytes | Kind::Message(_) => 2,
             _ => 0,
         }
     }
