@@ -51,6 +51,8 @@ impl Draft {
     }
 }
 
+pub type Members = Vec<(String, Json)>;
+
 #[derive(Clone, PartialEq, Debug)]
 pub enum Json {
     Null,
@@ -58,7 +60,7 @@ pub enum Json {
     Number(String),
     String(String),
     Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Object(Members),
 }
 
 impl Json {
@@ -66,7 +68,7 @@ impl Json {
         Self::String(text.to_owned())
     }
 
-    pub fn number(number: impl ToString) -> Self {
+    pub fn number<T: ToString + ?Sized>(number: &T) -> Self {
         Self::Number(number.to_string())
     }
 
@@ -107,13 +109,13 @@ impl Json {
     }
 
     /// Visits every object's members on the way from the inside out.
-    pub fn change_objects(&mut self, change: &mut dyn FnMut(&mut Vec<(String, Self)>)) {
+    pub fn change_objects(&mut self, change: &mut dyn FnMut(&mut Members)) {
         match self {
             Self::Array(items) => items.iter_mut().for_each(|item| item.change_objects(change)),
             Self::Object(members) => {
-                members
-                    .iter_mut()
-                    .for_each(|(_, value)| value.change_objects(change));
+                for (_, value) in members.iter_mut() {
+                    value.change_objects(change);
+                }
                 change(members);
             }
             _ => {}

@@ -23,6 +23,8 @@ pub enum Reason {
     ContainsIn2019,
     /// Python finds what is evaluated by looks: the words of an `additionalProperties`, a `$dynamicRef` as it stands …
     UnevaluatedInPython,
+    /// Python's 2019-09 takes a boolean `items` for a list and fails.
+    BooleanItemsInPython,
     /// Python's decimals ended.
     PythonGaveUp,
 }
@@ -76,6 +78,23 @@ fn with_doubles(value: &serde_json::Value, all: bool) -> Json {
     }
 }
 
+/// The schema with an object for each boolean `items`; `None` when it has none.
+pub fn items_without_booleans(schema: &Json) -> Option<Json> {
+    let mut translated = schema.clone();
+    translated.change_objects(&mut |members| {
+        for (name, value) in members {
+            match (name.as_str(), &*value) {
+                ("items", Json::Bool(true)) => *value = Json::Object(Vec::new()),
+                ("items", Json::Bool(false)) => {
+                    *value = Json::Object(vec![("not".to_owned(), Json::Object(Vec::new()))]);
+                }
+                _ => {}
+            }
+        }
+    });
+    (translated != *schema).then_some(translated)
+}
+
 /// The schema without `unevaluatedItems` and `unevaluatedProperties`; `None` when it has none.
 pub fn without_unevaluated(schema: &Json) -> Option<Json> {
     let mut translated = schema.clone();
@@ -124,9 +143,9 @@ pub fn patterns_for_python(schema: &Json) -> Option<Json> {
             match (name.as_str(), value) {
                 ("pattern", Json::String(pattern)) => *pattern = translate(pattern),
                 ("patternProperties", Json::Object(patterns)) => {
-                    patterns
-                        .iter_mut()
-                        .for_each(|(pattern, _)| *pattern = translate(pattern));
+                    for (pattern, _) in patterns.iter_mut() {
+                        *pattern = translate(pattern);
+                    }
                 }
                 _ => {}
             }

@@ -293,7 +293,7 @@ impl Run {
         if let Err(mismatch) = outcome
             && (!mismatch.path.starts_with('$') || mismatch.expected == "expected what the schema says")
         {
-            self.complain("no reason", subject, index, format!("{mismatch:?}"));
+            self.complain("no reason", subject, index, &format!("{mismatch:?}"));
         }
         let crates = subject.crates[index];
         let mut agreed = crates;
@@ -303,16 +303,15 @@ impl Run {
                     agreed = ours;
                     self.count("the crate", reason);
                 }
-                None => self.complain("the crate", subject, index, format!("{crates:?}")),
+                None => self.complain("the crate", subject, index, &format!("{crates:?}")),
             }
         }
         if python != ours {
-            match self.why_python_differs(subject, payload, ours, agreed, python) {
-                Some(reason) => self.count("Python", reason),
-                None => {
-                    let words = self.python.explain(subject.draft, &subject.peers_text, payload);
-                    self.complain("Python", subject, index, format!("{python:?}: {words}"));
-                }
+            if let Some(reason) = self.why_python_differs(subject, payload, ours, agreed, python) {
+                self.count("Python", reason);
+            } else {
+                let words = self.python.explain(subject.draft, &subject.peers_text, payload);
+                self.complain("Python", subject, index, &format!("{python:?}: {words}"));
             }
         }
     }
@@ -326,6 +325,15 @@ impl Run {
         python: Verdict,
     ) -> Option<Reason> {
         if python == Verdict::None {
+            if let Some(schema) = known::items_without_booleans(&subject.peers_schema())
+                && subject.draft == Draft::Draft201909
+            {
+                let mut frame = Frame::to_judge();
+                frame.push(subject.draft, &schema.to_string(), &[payload.to_vec()]);
+                self.python.send(&frame);
+                let agrees = self.python.receive() == [u8::from(ours != Verdict::Valid)];
+                return agrees.then_some(Reason::BooleanItemsInPython);
+            }
             return has_long_exponent(payload).then_some(Reason::PythonGaveUp);
         }
         if ours == Verdict::NotJson || python == Verdict::NotJson {
@@ -363,7 +371,7 @@ impl Run {
         (agrees && crates == ours).then_some(Reason::UnevaluatedInPython)
     }
 
-    fn complain(&mut self, who: &str, subject: &Subject, index: usize, verdict: String) {
+    fn complain(&mut self, who: &str, subject: &Subject, index: usize, verdict: &str) {
         // One payload a schema is enough to see why.
         if self
             .wrong
@@ -456,8 +464,8 @@ fn why_the_crate_differs(
     {
         return Some(Reason::ContainsIn2019);
     }
-    // As draft 6 the same schema takes such numbers.
-    let has_fraction = payload.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-    (subject.draft == Draft::Draft4 && has_fraction && subject.text.contains("\"integer\""))
-        .then_some(Reason::WholeNumberInDraft4)
+    // The same numbers, whole ones without fraction and exponent.
+    let whole = known::as_doubles(payload, true)?.replace(".0", "");
+    let agrees = Verdict::of(&subject.validator.validate(whole.as_bytes())) == crates;
+    (subject.draft == Draft::Draft4 && agrees).then_some(Reason::WholeNumberInDraft4)
 }

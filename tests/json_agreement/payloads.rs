@@ -236,7 +236,7 @@ impl<'a> Sampler<'a> {
                 return Json::Number(text);
             }
         }
-        Json::number(0)
+        Json::number(&0)
     }
 
     fn string(&mut self, flat: &[&Json]) -> Json {

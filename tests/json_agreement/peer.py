@@ -26,7 +26,9 @@ def exactly(base):
         whole = isinstance(instance, Decimal) and instance == instance.to_integral_value()
         return whole or base.TYPE_CHECKER.is_type(instance, "integer")
 
-    return validators.extend(base, type_checker=base.TYPE_CHECKER.redefine("integer", is_integer))
+    extended = validators.extend(base, type_checker=base.TYPE_CHECKER.redefine("integer", is_integer))
+    # Registered, so that a subschema with `$schema` is not judged by the original again.
+    return validators.validates(base.__name__)(extended)
 
 
 DRAFTS = {

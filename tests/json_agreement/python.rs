@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// One batch takes a second or two.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct Python {
     child: Child,
@@ -28,7 +28,9 @@ impl Frame {
         self.0.push(draft.number());
         self.text(schema.as_bytes());
         self.0.extend((payloads.len() as u32).to_le_bytes());
-        payloads.iter().for_each(|payload| self.text(payload));
+        for payload in payloads {
+            self.text(payload);
+        }
     }
 
     fn text(&mut self, text: &[u8]) {

@@ -383,6 +383,22 @@ fn numbers_are_compared_exactly() {
     ));
 }
 
+/// The single pass forgot the type beside the alternatives; found by the comparison with Python.
+#[test]
+fn an_integer_beside_alternatives_is_still_an_integer() {
+    for keyword in ["anyOf", "oneOf"] {
+        let schema = format!(r#"{{"type":"integer","{keyword}":[{{"minLength":1}}]}}"#);
+        assert!(is_valid(&schema, "1.0"));
+        assert_eq!(message(&schema, "1.5"), "$: expected integer");
+        let old = format!(
+            r#"{{"$schema":"http://json-schema.org/draft-04/schema#",{}"#,
+            &schema[1..]
+        );
+        assert!(is_valid(&old, "1"));
+        assert_eq!(message(&old, "1e2"), "$: expected integer");
+    }
+}
+
 #[test]
 fn uniqueness_of_many_items_is_decided_in_time() {
     let schema = r#"{"uniqueItems":true}"#;

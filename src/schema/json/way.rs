@@ -3,6 +3,7 @@
 use super::compile::has_no_rules;
 use super::document::Json;
 use super::program::{Applied, Subschema, SubschemaId, Values, Way};
+use super::tape::kind;
 use super::walk::STEPS_PER_NODE;
 
 /// What the walk may spend on a node, too.
@@ -36,12 +37,20 @@ fn way_of(subschema: &Subschema, all: &[Subschema]) -> Way {
     }
     match &subschema.applied {
         None if reads_once(subschema) => Way::Once,
-        Some(applied) if has_no_rules(subschema) => match alternatives(applied) {
-            Some(list) if are_apart(list, all) => Way::ByKind(list.into()),
-            _ => Way::Tape,
-        },
+        Some(applied) if has_no_rules(subschema) && leaves_numbers_alone(subschema) => {
+            match alternatives(applied) {
+                Some(list) if are_apart(list, all) => Way::ByKind(list.into()),
+                _ => Way::Tape,
+            }
+        }
         _ => Way::Tape,
     }
+}
+
+/// Whether its type asks nothing of a number but to be one: what it is for the alternatives to judge may be whole or not.
+fn leaves_numbers_alone(subschema: &Subschema) -> bool {
+    let numbers = subschema.types & kind::NUMBER;
+    !subschema.whole && (numbers == 0 || numbers == kind::NUMBER)
 }
 
 /// Whether each part of a value is looked at by one rule, in the order in which it is written.
