@@ -153,11 +153,11 @@ fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Flaw> {
     let (body, rest) = bytes
         .split_at_checked(length)
         .ok_or(Flaw("its length is past the end of the batch"))?;
-    let (head, body) = match Head::short(body) {
-        Some(head) => head,
-        None => Head::long(body)?,
-    };
-    let (key, body) = taken(head.key_length, body)?;
+    // Attributes: unused, and a broker does not look.
+    let (_, body) = body.split_first().ok_or(TRUNCATED)?;
+    let (timestamp_delta_ms, body) = varlong(body)?;
+    let (offset_delta, body) = varint(body)?;
+    let (key, body) = nullable(body)?;
     let (value, body) = nullable(body)?;
     let (count, body) = varint(body)?;
     if count == 0 {
@@ -173,62 +173,14 @@ fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Flaw> {
     };
     Ok((
         Record {
-            offset_delta: head.offset_delta,
-            timestamp_delta_ms: head.timestamp_delta_ms,
+            offset_delta,
+            timestamp_delta_ms,
             key,
             value,
             headers,
         },
         rest,
     ))
-}
-
-/// What stands before a record's key. Attributes are unused, and a broker does not look.
-struct Head {
-    timestamp_delta_ms: i64,
-    offset_delta: i32,
-    key_length: i32,
-}
-
-impl Head {
-    /// Out of one load, when none of its numbers takes more than two bytes, as in most batches.
-    #[allow(clippy::inline_always, reason = "as Records::next")]
-    #[inline(always)]
-    fn short(body: &[u8]) -> Option<(Self, &[u8])> {
-        let mut word = u64::from_le_bytes(*body.first_chunk()?) >> 8;
-        let mut length = 1;
-        let mut number = || {
-            let raw = word as u32;
-            let (raw, bytes) = match raw & 0x8080 {
-                0 | 0x8000 => (raw & 0x7f, 1),
-                0x80 => ((raw & 0x7f) | ((raw >> 1) & 0x3f80), 2),
-                _ => return None,
-            };
-            word >>= 8 * bytes;
-            length += bytes;
-            Some(((raw >> 1) as i32) ^ -((raw & 1) as i32))
-        };
-        let head = Self {
-            timestamp_delta_ms: i64::from(number()?),
-            offset_delta: number()?,
-            key_length: number()?,
-        };
-        Some((head, body.get(length..)?))
-    }
-
-    #[inline(never)]
-    fn long(body: &[u8]) -> Result<(Self, &[u8]), Flaw> {
-        let (_, body) = body.split_first().ok_or(TRUNCATED)?;
-        let (timestamp_delta_ms, body) = varlong(body)?;
-        let (offset_delta, body) = varint(body)?;
-        let (key_length, body) = varint(body)?;
-        let head = Self {
-            timestamp_delta_ms,
-            offset_delta,
-            key_length,
-        };
-        Ok((head, body))
-    }
 }
 
 fn check_headers(count: i32, mut bytes: &[u8]) -> Result<(), Flaw> {
@@ -260,11 +212,6 @@ fn header(bytes: &[u8]) -> Result<(Header<'_>, &[u8]), Flaw> {
 #[inline]
 fn nullable(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Flaw> {
     let (length, bytes) = varint(bytes)?;
-    taken(length, bytes)
-}
-
-#[inline]
-fn taken(length: i32, bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Flaw> {
     match usize::try_from(length) {
         Ok(length) => match bytes.split_at_checked(length) {
             Some((taken, rest)) => Ok((Some(taken), rest)),
