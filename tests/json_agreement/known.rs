@@ -23,7 +23,7 @@ pub enum Reason {
     ContainsIn2019,
     /// Python finds what is evaluated by looks: the words of an `additionalProperties`, a `$dynamicRef` as it stands …
     UnevaluatedInPython,
-    /// Python's 2019-09 takes a boolean `items` for a list and fails.
+    /// Python's drafts up to 2019-09 take a boolean `items` for a list and fail.
     BooleanItemsInPython,
     /// Python's decimals ended.
     PythonGaveUp,
@@ -76,6 +76,26 @@ fn with_doubles(value: &serde_json::Value, all: bool) -> Json {
                 .collect(),
         ),
     }
+}
+
+/// A payload as `serde_json` holds it, its whole numbers from `from` on without fraction and exponent.
+pub fn whole_from(payload: &[u8], from: f64) -> Option<String> {
+    fn change(value: &mut Json, from: f64) {
+        match value {
+            Json::Number(text) => {
+                let double: f64 = text.parse().unwrap_or(0.5);
+                if double.fract() == 0.0 && double.abs() >= from {
+                    *text = format!("{double:.0}");
+                }
+            }
+            Json::Array(items) => items.iter_mut().for_each(|item| change(item, from)),
+            Json::Object(members) => members.iter_mut().for_each(|(_, value)| change(value, from)),
+            _ => {}
+        }
+    }
+    let mut json = with_doubles(&serde_json::from_slice(payload).ok()?, false);
+    change(&mut json, from);
+    Some(json.to_string())
 }
 
 /// The schema with an object for each boolean `items`; `None` when it has none.

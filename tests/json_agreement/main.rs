@@ -326,7 +326,7 @@ impl Run {
     ) -> Option<Reason> {
         if python == Verdict::None {
             if let Some(schema) = known::items_without_booleans(&subject.peers_schema())
-                && subject.draft == Draft::Draft201909
+                && subject.draft < Draft::Draft202012
             {
                 let mut frame = Frame::to_judge();
                 frame.push(subject.draft, &schema.to_string(), &[payload.to_vec()]);
@@ -464,8 +464,10 @@ fn why_the_crate_differs(
     {
         return Some(Reason::ContainsIn2019);
     }
-    // The same numbers, whole ones without fraction and exponent.
-    let whole = known::as_doubles(payload, true)?.replace(".0", "");
-    let agrees = Verdict::of(&subject.validator.validate(whole.as_bytes())) == crates;
+    // The same numbers, whole ones without fraction and exponent: all, or those that the crate takes for integers.
+    let mut spellings = [0.0, 9e15]
+        .into_iter()
+        .filter_map(|from| known::whole_from(payload, from));
+    let agrees = spellings.any(|text| Verdict::of(&subject.validator.validate(text.as_bytes())) == crates);
     (subject.draft == Draft::Draft4 && agrees).then_some(Reason::WholeNumberInDraft4)
 }
