@@ -89,10 +89,12 @@ impl<'de> Visitor<'de> for IsPlain {
     }
 }
 
-/// Numbers of more digits than a double surely keeps.
+/// Numbers of more digits than a double surely keeps, and exponents that make one zero or too large.
 fn has_long_number(payload: &[u8]) -> bool {
-    payload
-        .split(|byte| !byte.is_ascii_digit() && *byte != b'.')
+    let exponents = payload.split(|byte| matches!(byte, b'e' | b'E')).skip(1);
+    let mut exponents = exponents.map(|rest| rest.iter().skip_while(|byte| matches!(byte, b'+' | b'-')));
+    exponents.any(|digits| digits.take_while(|byte| byte.is_ascii_digit()).count() > 2)
+        || payload.split(|byte| !byte.is_ascii_digit() && *byte != b'.')
         .any(|digits| digits.len() > 15)
 }
 

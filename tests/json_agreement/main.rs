@@ -298,7 +298,7 @@ impl Run {
         let crates = subject.crates[index];
         let mut agreed = crates;
         if crates != ours {
-            match why_the_crate_differs(subject, payload, ours, crates) {
+            match why_the_crate_differs(subject, payload, ours, crates, python) {
                 Some(reason) => {
                     agreed = ours;
                     self.count("the crate", reason);
@@ -325,6 +325,9 @@ impl Run {
         python: Verdict,
     ) -> Option<Reason> {
         if python == Verdict::None {
+            if has_long_exponent(payload) {
+                return Some(Reason::PythonGaveUp);
+            }
             if let Some(schema) = known::items_without_booleans(&subject.peers_schema())
                 && subject.draft < Draft::Draft202012
             {
@@ -334,7 +337,7 @@ impl Run {
                 let agrees = self.python.receive() == [u8::from(ours != Verdict::Valid)];
                 return agrees.then_some(Reason::BooleanItemsInPython);
             }
-            return has_long_exponent(payload).then_some(Reason::PythonGaveUp);
+            return None;
         }
         if ours == Verdict::NotJson || python == Verdict::NotJson {
             return None;
@@ -432,6 +435,7 @@ fn why_the_crate_differs(
     payload: &[u8],
     ours: Verdict,
     crates: Verdict,
+    python: Verdict,
 ) -> Option<Reason> {
     let value = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text);
     if crates == Verdict::None {
@@ -463,6 +467,13 @@ fn why_the_crate_differs(
         && ask_the_crate(subject.draft, &apart.to_string(), &[payload.to_vec()]) == [ours]
     {
         return Some(Reason::ContainsIn2019);
+    }
+    // Its division rounds too: two against one, on a number of more digits than a double has, and by this keyword alone.
+    let long = payload
+        .split(|byte| !byte.is_ascii_digit())
+        .any(|digits| digits.len() > 15);
+    if python == ours && long && subject.text.contains("\"multipleOf\"") {
+        return Some(Reason::NumberThatIsNoDouble);
     }
     // The same numbers, whole ones without fraction and exponent: all, or those that the crate takes for integers.
     let mut spellings = [0.0, 9e15]
