@@ -70,10 +70,11 @@ fn counted_passes(subject: &mut Subject) {
 }
 
 type Row = Box<dyn FnOnce() -> Subject>;
+type Rows = fn() -> Vec<Subject>;
 
 /// Ours and the peers', and the whole batch by codec. Made one by one: a process has its own row only.
 fn rows() -> Vec<Row> {
-    let several: [(fn() -> Vec<Subject>, usize); 4] = [
+    let several: [(Rows, usize); 4] = [
         (validators::avro, 3),
         (validators::protobuf, 3),
         (validators::json, 2),
