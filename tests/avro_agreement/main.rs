@@ -12,9 +12,14 @@
 mod apache;
 mod changes;
 mod java;
+#[path = "../judge/mod.rs"]
+mod judge;
 mod known;
 mod numbers;
 mod payloads;
+#[path = "../support/places.rs"]
+#[allow(dead_code, reason = "only where things are, not what listens")]
+mod places;
 mod shapes;
 
 use java::Java;
@@ -31,30 +36,11 @@ use std::time::Instant;
 /// Disagreements that are shown before a run is given up.
 const SHOWN: usize = 40;
 
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is a number, not {text}")),
-    )
-}
-
 #[test]
 fn of_any_schema_and_any_payload_we_say_what_java_and_apache_avro_say() {
-    let cases = number("PORTCULLIS_CASES").unwrap_or(20_000);
-    let seed = number("PORTCULLIS_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now();
-        now.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64
-    });
-    println!("PORTCULLIS_SEED={seed} PORTCULLIS_CASES={cases}");
+    let (cases, seed) = judge::cases_and_seed();
     // apache-avro goes as deep as the payload does.
-    let run = std::thread::Builder::new()
-        .stack_size(1 << 30)
-        .spawn(move || Run::new(seed).until(cases))
-        .unwrap();
-    if let Err(panic) = run.join() {
-        std::panic::resume_unwind(panic);
-    }
+    judge::with_stack(1 << 30, move || Run::new(seed).until(cases));
 }
 
 struct Run {

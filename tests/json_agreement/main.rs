@@ -11,8 +11,13 @@
 
 mod choices;
 mod json;
+#[path = "../judge/mod.rs"]
+mod judge;
 mod known;
 mod payloads;
+#[path = "../support/places.rs"]
+#[allow(dead_code, reason = "only where things are, not what listens")]
+mod places;
 mod python;
 mod schemas;
 
@@ -37,29 +42,11 @@ const SCHEMAS: usize = 40;
 /// Disagreements that are shown before a run is given up.
 const SHOWN: usize = 20;
 
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is a number, not {text}")),
-    )
-}
-
 #[test]
 fn of_any_schema_and_any_payload_we_say_what_the_crate_and_python_say() {
-    let cases = number("PORTCULLIS_CASES").unwrap_or(20_000);
-    let seed = number("PORTCULLIS_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now();
-        now.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64
-    });
-    println!("PORTCULLIS_SEED={seed} PORTCULLIS_CASES={cases}");
+    let (cases, seed) = judge::cases_and_seed();
     // The crate goes as deep as schemas refer.
-    let run = std::thread::Builder::new()
-        .stack_size(256 << 20)
-        .spawn(move || Run::new(seed).until(cases));
-    if let Err(panic) = run.unwrap().join() {
-        std::panic::resume_unwind(panic);
-    }
+    judge::with_stack(256 << 20, move || Run::new(seed).until(cases));
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-"""The third judge: Python's jsonschema. Frames on stdin and stdout, each a little-endian u32 length and that many bytes.
+"""The third judge: Python's jsonschema. Frames on stdin and stdout, each a big-endian u32 length and that many bytes.
 
 A frame is a byte, 0 to judge and 1 to explain, and then cases: a draft (4, 6, 7, 19, 20), a schema, a u32 count, that many
 payloads; schemas and payloads begin with their length. To judge, the answer has a byte a payload: 0 valid, 1 invalid,
@@ -63,7 +63,7 @@ class Cases:
         return self.at < len(self.frame)
 
     def number(self):
-        (number,) = struct.unpack_from("<I", self.frame, self.at)
+        (number,) = struct.unpack_from(">I", self.frame, self.at)
         self.at += 4
         return number
 
@@ -113,6 +113,6 @@ def answer(frame):
 
 
 while header := sys.stdin.buffer.read(4):
-    reply = answer(sys.stdin.buffer.read(struct.unpack("<I", header)[0]))
-    sys.stdout.buffer.write(struct.pack("<I", len(reply)) + reply)
+    reply = answer(sys.stdin.buffer.read(struct.unpack(">I", header)[0]))
+    sys.stdout.buffer.write(struct.pack(">I", len(reply)) + reply)
     sys.stdout.buffer.flush()

@@ -1,20 +1,10 @@
-//! Google's own Protobuf in a process of its own: `peer.py`, started once, killed when it is dropped.
+//! Google's own Protobuf in a process of its own: `peer.py` says how it is asked.
 
+use super::judge::{Judge, piece};
 use super::places;
-use std::io::{BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
-/// For one answer: some hundred payloads, or one schema.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-pub struct Google {
-    child: Child,
-    requests: ChildStdin,
-    answers: Receiver<Vec<u8>>,
-}
+pub struct Google(Judge);
 
 /// What upb says of a payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,40 +18,17 @@ pub struct Verdict {
 
 impl Google {
     pub fn start() -> Self {
-        let python = places::real().join("venv/bin/python");
-        assert!(
-            python.exists(),
-            "no Python with Google's Protobuf: run `bash tests/run --fetch` once"
-        );
-        let mut child = Command::new(python)
-            .arg(places::project("tests/protobuf_agreement/peer.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let requests = child.stdin.take().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, answers) = channel();
-        thread::spawn(move || {
-            let mut length = [0; 4];
-            while output.read_exact(&mut length).is_ok() {
-                let mut answer = vec![0; u32::from_be_bytes(length) as usize];
-                if output.read_exact(&mut answer).is_err() || sender.send(answer).is_err() {
-                    break;
-                }
-            }
-        });
-        Self {
-            child,
-            requests,
-            answers,
-        }
+        let python = places::fetched("venv").join("bin/python");
+        Self(Judge::start(
+            Command::new(python).arg(places::project("tests/protobuf_agreement/peer.py")),
+        ))
     }
 
     /// What follows is judged as this message of these files; why not, when upb does not take them.
     pub fn schema(&mut self, message: &str, files: &[u8]) -> Result<(), String> {
-        self.ask(&[b"S".as_slice(), &piece(message.as_bytes()), files].concat());
-        match self.answer() {
+        self.0
+            .send(&[b"S".as_slice(), &piece(message.as_bytes()), files].concat());
+        match self.0.receive() {
             nothing if nothing.is_empty() => Ok(()),
             why => Err(String::from_utf8_lossy(&why).into_owned()),
         }
@@ -73,7 +40,7 @@ impl Google {
         for payload in payloads {
             request.extend(piece(payload));
         }
-        self.ask(&request);
+        self.0.send(&request);
     }
 
     pub fn verdicts(&mut self) -> Vec<Verdict> {
@@ -82,12 +49,12 @@ impl Google {
             initialized: bits & 2 != 0,
             unknown: bits & 4 != 0,
         };
-        self.answer().into_iter().map(of_bits).collect()
+        self.0.receive().into_iter().map(of_bits).collect()
     }
 
     pub fn explain(&mut self, payload: &[u8]) -> String {
-        self.ask(&[b"E".as_slice(), payload].concat());
-        String::from_utf8_lossy(&self.answer()).into_owned()
+        self.0.send(&[b"E".as_slice(), payload].concat());
+        String::from_utf8_lossy(&self.0.receive()).into_owned()
     }
 
     /// Whether protoc compiles the first of these files (name and text), and what it prints.
@@ -97,30 +64,8 @@ impl Google {
             request.extend(piece(name.as_bytes()));
             request.extend(piece(text.as_bytes()));
         }
-        self.ask(&request);
-        let answer = self.answer();
+        self.0.send(&request);
+        let answer = self.0.receive();
         (answer[0] == 1, String::from_utf8_lossy(&answer[1..]).into_owned())
     }
-
-    fn ask(&mut self, request: &[u8]) {
-        self.requests.write_all(&piece(request)).unwrap();
-        self.requests.flush().unwrap();
-    }
-
-    fn answer(&mut self) -> Vec<u8> {
-        self.answers
-            .recv_timeout(PATIENCE)
-            .expect("Google's Protobuf has died, or is stuck")
-    }
-}
-
-impl Drop for Google {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn piece(bytes: &[u8]) -> Vec<u8> {
-    [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
 }

@@ -14,6 +14,8 @@
 mod acceptance;
 mod choices;
 mod google;
+#[path = "../judge/mod.rs"]
+mod judge;
 mod model;
 mod payloads;
 #[allow(dead_code, reason = "only where things are, not what listens")]
@@ -27,35 +29,23 @@ mod tables;
 use portcullis::schema::protobuf::ProtobufSchema;
 use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
-/// How many, and from which seed.
-fn cases() -> (usize, u64) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
-    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    (
-        number("PORTCULLIS_CASES").unwrap_or(20_000) as usize,
-        number("PORTCULLIS_SEED").unwrap_or_else(now),
-    )
-}
-
 #[test]
 fn payloads_are_judged_as_google_and_prost_reflect_judge_them() {
-    let (cases, seed) = cases();
-    println!("seed {seed}");
-    with_room(move || second_opinions::compare(cases, seed));
+    let (cases, seed) = judge::cases_and_seed();
+    // A hundred messages in each other take the other libraries more stack, unoptimized, than a test's thread has.
+    judge::with_stack(64 << 20, move || second_opinions::compare(cases as usize, seed));
 }
 
 /// A fortieth of the cases: protoc takes its time.
 #[test]
 fn schemas_are_accepted_as_protoc_accepts_them() {
-    let (cases, seed) = cases();
-    println!("seed {seed}");
-    acceptance::compare(cases / 40, seed);
+    let (cases, seed) = judge::cases_and_seed();
+    acceptance::compare(cases as usize / 40, seed);
 }
 
 #[test]
 fn the_stored_text_says_the_same_schema() {
-    let (_, seed) = cases();
-    println!("seed {seed}");
+    let (_, seed) = judge::cases_and_seed();
     let mut choices = choices::Choices::new(seed);
     for _ in 0..200 {
         let subject = second_opinions::Subject::new(schemas::random_schema(&mut choices));
@@ -80,17 +70,6 @@ fn sort(message: &mut DescriptorProto) {
         .nested_type
         .sort_by(|left, right| left.name().cmp(right.name()));
     message.nested_type.iter_mut().for_each(sort);
-}
-
-/// A hundred messages in each other take the other libraries more stack, unoptimized, than a test's thread has.
-fn with_room(test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new()
-        .stack_size(64 << 20)
-        .spawn(test)
-        .unwrap();
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
 }
 
 /// Found at random once: the end of a group, with the number of a map.

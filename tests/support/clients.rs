@@ -1,6 +1,6 @@
 //! The client programs of `tests/real/`, and kcat.
 
-use super::places::{built, project, real, scratch};
+use super::places::{built, fetched, project, scratch};
 use super::process::{Ran, run, run_for};
 use super::records::{Consumed, Outcome, Record, file_text};
 use serde_json::Value;
@@ -145,18 +145,17 @@ pub fn java(class: &str) -> Vec<String> {
         "-XX:TieredStopAtLevel=1".to_owned(),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned(),
         "-cp".to_owned(),
-        format!("{}/classes:{}/clients/*", built().display(), real().display()),
+        format!("{}/classes:{}/*", built().display(), fetched("clients").display()),
         class.to_owned(),
     ]
 }
 
 /// The command line of a script of `tests/real/python`.
 pub fn python(script: &str) -> Vec<String> {
-    let real = real();
     vec![
         "env".to_owned(),
         format!("PYTHONPATH={}", built().join("messages").display()),
-        real.join("venv/bin/python").to_str().unwrap().to_owned(),
+        fetched("venv").join("bin/python").to_str().unwrap().to_owned(),
         project("tests/real/python")
             .join(script)
             .to_str()

@@ -1,6 +1,6 @@
 //! A real Apache Kafka: KRaft, one node or several, on addresses that nothing else uses.
 
-use super::places::{free_port, real, scratch};
+use super::places::{fetched, free_port, scratch};
 use super::process::{Leashed, run};
 use super::tls::Authority;
 use std::fmt::Write as _;
@@ -160,7 +160,7 @@ fn java(arguments: &[&str]) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     command.push("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned());
-    command.extend(["-cp".to_owned(), format!("{}/kafka/*", real().display())]);
+    command.extend(["-cp".to_owned(), format!("{}/*", fetched("kafka").display())]);
     command.extend(arguments.iter().map(|&argument| argument.to_owned()));
     command
 }

@@ -10,22 +10,9 @@ mod ports;
 
 pub use ports::free_ports;
 
-/// What `tests/run` fetched: `kafka/`, `clients/`, `venv/`.
-pub fn real() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let real = std::env::var_os("PORTCULLIS_REAL").map_or_else(|| root.join("target/real"), PathBuf::from);
-    assert!(
-        real.join("kafka/.fetched").exists(),
-        "no Apache Kafka in {}: run `bash tests/run --fetch` once",
-        real.display()
-    );
-    real
-}
-
-/// One folder of what `tests/run` fetched.
+/// One folder of what `tests/run` fetched: `kafka`, `clients`, `avro`, `venv`.
 pub fn fetched(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let real = std::env::var_os("PORTCULLIS_REAL").map_or_else(|| root.join("target/real"), PathBuf::from);
+    let real = std::env::var_os("PORTCULLIS_REAL").map_or_else(|| project("target/real"), PathBuf::from);
     let folder = real.join(name);
     assert!(
         folder.join(".fetched").exists(),
