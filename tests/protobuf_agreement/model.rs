@@ -1,4 +1,5 @@
-//! The wire format read the plain way: into a tree, one message after another, by a set of rules. By our rules it must say
+//! The wire format read the plain way: into a tree, one message after another, by a set of rules. Pieces of a message are
+//! merged, what is replaced is gone, and required fields are looked for in what is left. By our rules it must say
 //! what Portcullis says, by another library's what that library says: so a difference between the two is explained by
 //! the rules that differ, and by nothing else.
 
@@ -20,8 +21,8 @@ pub struct Rules {
     pub five_byte_lengths: bool,
     /// The field number 0 is an unknown field of messages that have no fields, and of unknown groups.
     pub number_zero_in_what_is_empty: bool,
-    /// Required fields are looked for when all is read: pieces of a message are merged, what is replaced is gone.
-    pub required_after_merging: bool,
+    /// An unknown field in a oneof's member or a map's value that another replaced is gone with it.
+    pub unknown_in_what_is_replaced_is_gone: bool,
     /// A map's field is read as a length and an entry, whatever its wire type says.
     pub map_in_any_wire_type: bool,
     /// A map's entry does not count as a level of nesting.
@@ -63,9 +64,8 @@ struct Node {
     /// Of an entry.
     key: Vec<u8>,
     unknown: bool,
-    /// So it was in a piece of it, or in something that was replaced.
-    unknown_piece: bool,
-    incomplete_piece: bool,
+    /// There was one in it, or in something that was replaced.
+    unknown_ever: bool,
 }
 
 struct Malformed;
@@ -81,16 +81,15 @@ pub fn judge(tables: &Tables, payload: &[u8], rules: Rules) -> Verdict {
     if reader.message(&mut root, payload.len(), 0, None).is_err() {
         return Verdict::Malformed;
     }
-    let (complete, unknown) = if rules.required_after_merging {
-        (is_complete(tables, &root), has_unknown(&root))
-    } else {
-        (!root.incomplete_piece, root.unknown_piece)
-    };
-    if complete {
-        Verdict::Valid { unknown }
-    } else {
-        Verdict::Incomplete
+    if !is_complete(tables, &root) {
+        return Verdict::Incomplete;
     }
+    let unknown = if rules.unknown_in_what_is_replaced_is_gone {
+        has_unknown(&root)
+    } else {
+        root.unknown_ever
+    };
+    Verdict::Valid { unknown }
 }
 
 fn is_complete(tables: &Tables, node: &Node) -> bool {
@@ -172,7 +171,6 @@ impl Reader<'_> {
         group: Option<u32>,
     ) -> Result<(), Malformed> {
         let fields = &self.tables.messages[node.message].fields;
-        let mut piece = BTreeSet::new();
         loop {
             if self.at >= end {
                 if group.is_some() {
@@ -207,36 +205,16 @@ impl Reader<'_> {
                 node.unknown = true;
                 continue;
             }
-            self.value(node, field, &mut piece, wire_type, end, depth)?;
+            self.value(node, field, wire_type, end, depth)?;
         }
-        let needed = |field: &&Field| field.required || self.is_needed_value(node, field);
-        if fields
-            .values()
-            .filter(needed)
-            .any(|field| !piece.contains(&field.number))
-        {
-            node.incomplete_piece = true;
-        }
-        node.unknown_piece |= node.unknown;
+        node.unknown_ever |= node.unknown;
         Ok(())
-    }
-
-    /// An entry without its value has the empty message for one.
-    fn is_needed_value(&self, entry: &Node, field: &Field) -> bool {
-        self.tables.messages[entry.message].is_entry
-            && field.number == 2
-            && field.is_message()
-            && self.tables.messages[field.target]
-                .fields
-                .values()
-                .any(|field| field.required)
     }
 
     fn value(
         &mut self,
         node: &mut Node,
         field: &Field,
-        piece: &mut BTreeSet<u32>,
         wire_type: u8,
         end: usize,
         depth: usize,
@@ -253,7 +231,6 @@ impl Reader<'_> {
             if self.scalar(node, field, end)? {
                 self.replace(node, field);
                 node.seen.insert(field.number);
-                piece.insert(field.number);
             }
             return Ok(());
         }
@@ -277,9 +254,7 @@ impl Reader<'_> {
             field.is_group.then_some(field.number),
         )?;
         node.seen.insert(field.number);
-        piece.insert(field.number);
-        node.incomplete_piece |= inner.incomplete_piece;
-        node.unknown_piece |= inner.unknown_piece;
+        node.unknown_ever |= inner.unknown_ever;
         if field.is_map {
             self.entry(node, field, inner);
         } else if field.repeated {
@@ -298,6 +273,7 @@ impl Reader<'_> {
         node.unknown |= entry.unknown;
         let value = &self.tables.messages[field.target].fields[&2];
         let value = value.is_message().then(|| {
+            // An entry without its value has the empty message for one.
             let empty = || Node {
                 message: value.target,
                 ..Node::default()

@@ -10,7 +10,7 @@ pub const RULES: Rules = Rules {
     ten_byte_tags: true,
     five_byte_lengths: false,
     number_zero_in_what_is_empty: false,
-    required_after_merging: true,
+    unknown_in_what_is_replaced_is_gone: true,
     map_in_any_wire_type: true,
     entries_do_not_nest: true,
     proto2_strings_are_utf8: true,

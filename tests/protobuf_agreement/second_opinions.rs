@@ -26,7 +26,7 @@ pub const GOOGLE: Rules = Rules {
     ten_byte_tags: false,
     five_byte_lengths: true,
     number_zero_in_what_is_empty: true,
-    required_after_merging: true,
+    unknown_in_what_is_replaced_is_gone: true,
     map_in_any_wire_type: false,
     entries_do_not_nest: false,
     proto2_strings_are_utf8: false,
@@ -42,7 +42,6 @@ pub enum Reason {
     LongTag,
     LongLength,
     NumberZeroInWhatIsEmpty,
-    RequiredInAnotherPiece,
     MapInAnyWireType,
     EntriesDoNotNest,
     Proto2StringNotUtf8,
@@ -52,7 +51,7 @@ pub enum Reason {
 
 type SetRule = fn(&mut Rules);
 
-const REASONS: [(Reason, SetRule); 11] = [
+const REASONS: [(Reason, SetRule); 10] = [
     (Reason::OtherWireType, |rules| {
         rules.other_wire_type_is_unknown = true;
     }),
@@ -67,9 +66,6 @@ const REASONS: [(Reason, SetRule); 11] = [
     }),
     (Reason::NumberZeroInWhatIsEmpty, |rules| {
         rules.number_zero_in_what_is_empty = true;
-    }),
-    (Reason::RequiredInAnotherPiece, |rules| {
-        rules.required_after_merging = true;
     }),
     (Reason::MapInAnyWireType, |rules| {
         rules.map_in_any_wire_type = true;

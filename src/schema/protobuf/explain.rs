@@ -1,8 +1,10 @@
-//! Where and how a refused payload departs from its schema: the walk once more, with a trace. Only refusals pay for
-//! it. Nothing of the payload is quoted but map keys, which are part of a path.
+//! Where and how a refused payload departs from its schema: the walk once more, with a trace, and when it finds nothing
+//! but that required fields are missing, a look at the merged message. Only refusals, and required fields in several
+//! pieces, pay for it. Nothing of the payload is quoted but map keys, which are part of a path.
 
+use super::merged::{self, Missing};
 use super::program::{Field, FieldLabel, Program};
-use super::walk::{DEPTH_MAX, Reason, Trace, Walk};
+use super::walk::{DEPTH_MAX, Reason, Refused, Trace, Walk};
 use crate::schema::{Mismatch, MismatchKind};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -10,26 +12,55 @@ use std::fmt::Write;
 /// Characters of a map key that a path shows.
 const KEY_CHARS_MAX: usize = 64;
 
-pub(super) fn explain<const REJECT: bool>(program: &Program, message: u32, payload: &[u8]) -> Mismatch {
-    let trace = PathTrace {
+/// Judges a payload that the walk has refused.
+#[cold]
+pub(super) fn look_again<const REJECT: bool>(
+    program: &Program,
+    message: u32,
+    payload: &[u8],
+) -> Result<(), Mismatch> {
+    if let Some(mismatch) = trace::<REJECT>(program, message, payload, None) {
+        return Err(mismatch);
+    }
+    let missing = match merged::missing(program, message, payload) {
+        Ok(None) => return Ok(()),
+        Ok(missing) => missing,
+        // It reads what the walk has just read.
+        Err(Refused) => None,
+    };
+    Err(
+        trace::<REJECT>(program, message, payload, missing).unwrap_or_else(|| Mismatch {
+            kind: MismatchKind::Payload,
+            path: "$".to_owned(),
+            expected: "expected a message of the schema".to_owned(),
+        }),
+    )
+}
+
+/// Walks to the first mismatch, or to what is `missing`.
+fn trace<const REJECT: bool>(
+    program: &Program,
+    message: u32,
+    payload: &[u8],
+    missing: Option<Missing>,
+) -> Option<Mismatch> {
+    let mut trace = PathTrace {
         program,
         message,
         payload,
+        missing,
         frames: vec![Frame::default()],
         found: None,
     };
+    trace.look_for_missing(0);
     let mut walk = Walk::<_, REJECT> {
         program,
         payload,
         trace,
     };
-    // It is the walk that has just refused.
+    // What it refuses, the trace has found.
     let _ = walk.message(payload, 0, message, 0, 0);
-    walk.trace.found.unwrap_or_else(|| Mismatch {
-        kind: MismatchKind::Payload,
-        path: "$".to_owned(),
-        expected: "expected a message of the schema".to_owned(),
-    })
+    walk.trace.found
 }
 
 /// A message on the way.
@@ -50,11 +81,14 @@ struct PathTrace<'a> {
     /// That of the payload.
     message: u32,
     payload: &'a [u8],
+    missing: Option<Missing>,
     frames: Vec<Frame>,
     found: Option<Mismatch>,
 }
 
 impl Trace for PathTrace<'_> {
+    const REQUIRES: bool = false;
+
     fn field(&mut self, field: &Field) {
         let repeated = self
             .program
@@ -84,6 +118,7 @@ impl Trace for PathTrace<'_> {
             start,
             counts: HashMap::new(),
         });
+        self.look_for_missing(start);
     }
 
     fn leave(&mut self) {
@@ -107,16 +142,22 @@ impl Trace for PathTrace<'_> {
             expected: expectation(reason, at, label, &self.message_name()),
         });
     }
+}
 
-    fn missing(&mut self, label: u32, at: usize) {
-        let mut path = self.path();
-        let Some(label) = self.program.label(label) else {
+impl PathTrace<'_> {
+    /// A message's body starts at `start`: it may be the one that lacks a field.
+    fn look_for_missing(&mut self, start: usize) {
+        let Some(missing) = self.missing.filter(|missing| missing.start == start) else {
             return;
         };
+        let Some(label) = self.program.label(missing.label) else {
+            return;
+        };
+        let mut path = self.path();
         self.push_segment(&mut path, label, None, None);
         let expected = format!(
-            "required {} {} missing from the message that ends at byte {at}",
-            label.type_name, label.name
+            "required {} {} missing from the message that ends at byte {}",
+            label.type_name, label.name, missing.end
         );
         self.found = Some(Mismatch {
             kind: MismatchKind::Payload,
@@ -124,9 +165,7 @@ impl Trace for PathTrace<'_> {
             expected,
         });
     }
-}
 
-impl PathTrace<'_> {
     fn last_index(&self, label: u32) -> Option<usize> {
         let count = self.frames.last()?.counts.get(&label)?;
         count.checked_sub(1)

@@ -11,6 +11,7 @@ mod program;
 mod walk;
 mod values;
 mod explain;
+mod merged;
 
 pub mod parse;
 pub mod validate;

@@ -148,10 +148,6 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.dense.iter().chain(&self.sparse)
-    }
-
     fn is_flat(&self) -> bool {
         self.required_labels.is_empty()
             && self.sparse.is_empty()
@@ -172,6 +168,8 @@ pub(super) struct FieldLabel {
     pub(super) map: bool,
     /// Position among the message's required fields.
     pub(super) required: Option<u32>,
+    /// The message's oneof, by its index, of which the field is a member.
+    pub(super) oneof: Option<u32>,
 }
 
 /// A message as Confluent's message indexes count them.
@@ -419,6 +417,7 @@ impl Compiler {
             repeated,
             map: field.is_map(),
             required: None,
+            oneof: field.oneof(),
         });
         Field {
             required: 0,
@@ -534,6 +533,14 @@ impl Declared {
             Self::Field(field) => field.name().to_owned(),
             Self::Extension(field) => format!("[{}]", field.full_name()),
         }
+    }
+
+    fn oneof(&self) -> Option<u32> {
+        match self {
+            Self::Field(field) => field.field_descriptor_proto().oneof_index,
+            Self::Extension(_) => None,
+        }
+        .and_then(|index| u32::try_from(index).ok())
     }
 
     fn syntax(&self) -> Syntax {

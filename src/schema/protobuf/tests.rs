@@ -5,6 +5,7 @@ use super::validate::ProtobufValidator;
 use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 
 mod payloads;
+mod pieces;
 mod places;
 mod schemas;
 mod stored;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MessageId(pub u32);
 
-/// A compiled schema. Checking allocates nothing unless the payload is refused.
+/// A compiled schema. Checking allocates nothing unless the payload is refused, or a message with required fields comes
+/// in several pieces.
 pub struct ProtobufValidator {
     program: Arc<Program>,
 }
@@ -32,7 +33,7 @@ impl ProtobufValidator {
     ///
     /// # Errors
     /// [`Mismatch`] with the place in the payload: of kind `OverLimit` when messages nest more than 100 deep, else
-    /// of kind `Payload`.
+    /// of kind `Payload`. That a required field is missing is said only of a payload that is right but for that.
     pub fn validate(&self, message: MessageId, payload: &[u8]) -> Result<(), Mismatch> {
         self.check::<false>(message, payload)
     }
@@ -64,7 +65,7 @@ impl ProtobufValidator {
         };
         match walk.message(payload, 0, message.0, 0, 0) {
             Ok(_) => Ok(()),
-            Err(_) => Err(explain::explain::<REJECT>(&self.program, message.0, payload)),
+            Err(_) => explain::look_again::<REJECT>(&self.program, message.0, payload),
         }
     }
 }

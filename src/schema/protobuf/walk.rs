@@ -1,7 +1,8 @@
 //! The walk over a serialized message, by the tables of [`Program`]. It builds nothing: a valid payload costs no
 //! allocation. Rules: <https://protobuf.dev/programming-guides/encoding/>.
 //!
-//! The same walk finds that a payload is bad and, run again with a [`Trace`] that remembers the way, says where.
+//! The same walk finds that a payload is bad and, run again with a [`Trace`] that remembers the way, says where. Of
+//! required fields that one is silent: a message may come in several pieces, which `merged` puts together.
 
 use super::program::{Field, Message, Program, REQUIRED_MAX, Shape};
 use super::values::{NOWHERE, body, is_text, length, long_end, long_varint, varint_end};
@@ -50,14 +51,14 @@ pub(super) enum Reason {
 pub(super) trait Trace {
     /// Every field is walked thoroughly.
     const WATCHES: bool = true;
+    /// A piece of a message without a required field is refused.
+    const REQUIRES: bool = true;
 
     fn field(&mut self, _field: &Field) {}
     fn packed(&mut self, _field: &Field, _elements: usize) {}
     fn enter(&mut self, _field: &Field, _start: usize) {}
     fn leave(&mut self) {}
     fn refused(&mut self, _reason: Reason, _at: usize, _field: Option<&Field>) {}
-    /// The required field with this label is missing in the message that ends at `at`.
-    fn missing(&mut self, _label: u32, _at: usize) {}
 }
 
 impl Trace for () {
@@ -295,7 +296,7 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
     }
 
     #[inline]
-    fn tag(&mut self, bytes: &[u8], at: usize) -> Result<(u32, usize), Refused> {
+    pub(super) fn tag(&mut self, bytes: &[u8], at: usize) -> Result<(u32, usize), Refused> {
         match bytes.get(at) {
             // Below 8 the field number is 0.
             Some(&byte) if (8..0x80).contains(&byte) => Ok((u32::from(byte), at + 1)),
@@ -334,7 +335,7 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
     }
 
     /// Whether the closed enum of `field` names the number at `at`, of which parsers take the low 32 bits.
-    fn is_named(&self, bytes: &[u8], at: usize, field: &Field) -> bool {
+    pub(super) fn is_named(&self, bytes: &[u8], at: usize, field: &Field) -> bool {
         long_varint(bytes, at).is_ok_and(|(number, _)| self.program.is_named(field.target, number as i32))
     }
 
@@ -359,7 +360,12 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
 
     /// A length and that many bytes: where they start and end.
     #[inline]
-    fn sized(&mut self, bytes: &[u8], at: usize, field: Option<&Field>) -> Result<(usize, usize), Refused> {
+    pub(super) fn sized(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        field: Option<&Field>,
+    ) -> Result<(usize, usize), Refused> {
         let (length, from) = match bytes.get(at) {
             Some(byte) if *byte < 0x80 => (u64::from(*byte), at + 1),
             _ => match long_varint(bytes, at) {
@@ -434,7 +440,7 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
 
     /// Skips a field that the schema does not have, groups with all that is in them.
     #[inline(never)]
-    fn unknown(
+    pub(super) fn unknown(
         &mut self,
         bytes: &[u8],
         tag_at: usize,
@@ -502,10 +508,11 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
         end: usize,
         seen: u64,
     ) -> Result<(), Refused> {
-        let missing = message.required & !seen;
-        if missing != 0 {
-            let field = message.fields().find(|field| field.required & missing != 0);
-            return Err(self.missing(field.map(|field| field.label), end));
+        if !T::REQUIRES {
+            return Ok(());
+        }
+        if message.required & !seen != 0 {
+            return Err(Self::missing());
         }
         if message.is_wide {
             self.wide_required(message, bytes, start, end)?;
@@ -514,10 +521,7 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
     }
 
     #[cold]
-    fn missing(&mut self, label: Option<u32>, at: usize) -> Refused {
-        if let Some(label) = label {
-            self.trace.missing(label, at);
-        }
+    fn missing() -> Refused {
         Refused
     }
 
@@ -553,11 +557,9 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
             }
             at = self.unknown(body, tag_at, at, tag, 0)?;
         }
-        for (position, label) in message.required_labels.iter().enumerate() {
-            let word = seen.get(position / 64).copied().unwrap_or(0);
-            if word & (1 << (position % 64)) == 0 {
-                return Err(self.missing(Some(*label), end));
-            }
+        let count: u32 = seen.iter().map(|word| word.count_ones()).sum();
+        if (count as usize) < message.required_labels.len() {
+            return Err(Self::missing());
         }
         Ok(())
     }
@@ -572,7 +574,7 @@ impl<T: Trace, const REJECT: bool> Walk<'_, T, REJECT> {
 
 /// Fields mostly come in order of their numbers: the one after the last is tried first.
 #[inline(never)]
-fn beyond_dense<'a>(sparse: &'a [Field], number: u32, predicted: &mut usize) -> &'a Field {
+pub(super) fn beyond_dense<'a>(sparse: &'a [Field], number: u32, predicted: &mut usize) -> &'a Field {
     let index = match sparse.get(*predicted) {
         Some(field) if field.number() == number => *predicted,
         _ => match sparse.binary_search_by_key(&number, Field::number) {
