@@ -25,35 +25,48 @@ pub(super) struct Missing {
 /// What is missing in the message that ends first, once all pieces are merged. The walk without required fields has
 /// found `payload` right: nothing nests deeper than it allows.
 pub(super) fn missing(program: &Program, message: u32, payload: &[u8]) -> Result<Option<Missing>, Refused> {
-    let walk = Walk {
-        program,
-        payload,
-        trace: (),
+    let mut reader = Reader {
+        walk: Walk {
+            program,
+            payload,
+            trace: (),
+        },
+        messages: Vec::new(),
+        open: Open::default(),
     };
-    let mut reader = Reader { walk };
-    let mut root = Node::of(message);
-    reader.piece(&mut root, payload, 0)?;
+    let root = reader.add(message);
+    reader.piece(root, payload, 0)?;
     Ok(reader.close(root))
 }
 
-/// What is known of a message while pieces of it may follow. It holds nothing of what cannot change any more but the
-/// first field that is missing there.
-#[derive(Default)]
-struct Node<'p> {
+struct Reader<'p> {
+    walk: Walk<'p, (), false>,
+    /// Those that may get more pieces, and what was replaced in them: by number, each after the one that holds it.
+    messages: Vec<Merging>,
+    open: Open<'p>,
+}
+
+struct Merging {
     message: u32,
     /// Of its last piece.
     start: usize,
     end: usize,
-    /// Bits of the required fields that were there, by position; as many words as have one.
-    seen: Vec<u64>,
-    /// By field label.
-    singular: BTreeMap<u32, Box<Node<'p>>>,
+}
+
+/// What is known of these messages, by their numbers. All of one lies together, and after what holds it: a closed
+/// element of a repeated field takes its part off the end. One map for all costs a small part of a map for each.
+#[derive(Default)]
+struct Open<'p> {
+    /// The bits of 64 required fields that were there, by position / 64.
+    seen: BTreeMap<(usize, u32), u64>,
+    /// Singular messages, by field label.
+    singular: BTreeMap<(usize, u32), usize>,
     /// The label of the last member, by oneof.
-    members: BTreeMap<u32, u32>,
+    members: BTreeMap<(usize, u32), u32>,
     /// The keys whose last entry is incomplete, by the map's label.
-    entries: BTreeMap<(u32, Key<'p>), Missing>,
-    /// Of the elements of repeated fields.
-    elements: Option<Missing>,
+    entries: BTreeMap<(usize, u32, Key<'p>), Missing>,
+    /// The first that is missing in repeated fields.
+    elements: BTreeMap<usize, Missing>,
 }
 
 /// A map's key, by its value: however it was written.
@@ -63,88 +76,96 @@ enum Key<'p> {
     Text(&'p [u8]),
 }
 
-impl Node<'_> {
-    fn of(message: u32) -> Self {
-        Self {
-            message,
-            ..Self::default()
-        }
-    }
-
+impl Open<'_> {
     /// A value of the field stays, and what it replaces goes.
-    fn keep(&mut self, index: u32, label: &FieldLabel) {
+    fn keep(&mut self, message: usize, index: u32, label: &FieldLabel) {
         if let Some(position) = label.required {
-            let word = position as usize / 64;
-            if self.seen.len() <= word {
-                self.seen.resize(word + 1, 0);
-            }
-            if let Some(word) = self.seen.get_mut(word) {
-                *word |= 1 << (position % 64);
-            }
+            *self.seen.entry((message, position / 64)).or_default() |= 1 << (position % 64);
         }
         if let Some(oneof) = label.oneof
-            && let Some(before) = self.members.insert(oneof, index)
+            && let Some(before) = self.members.insert((message, oneof), index)
             && before != index
         {
-            self.singular.remove(&before);
+            self.singular.remove(&(message, before));
         }
     }
 
-    fn has(&self, position: usize) -> bool {
-        let word = self.seen.get(position / 64).copied().unwrap_or(0);
+    fn has(&self, message: usize, position: u32) -> bool {
+        let word = self.seen.get(&(message, position / 64)).copied().unwrap_or(0);
         word & (1 << (position % 64)) != 0
+    }
+
+    /// Forgets `message` and what came after it.
+    fn truncate(&mut self, message: usize) {
+        truncate(&mut self.seen, |key| key.0 >= message);
+        truncate(&mut self.singular, |key| key.0 >= message);
+        truncate(&mut self.members, |key| key.0 >= message);
+        truncate(&mut self.entries, |key| key.0 >= message);
+        truncate(&mut self.elements, |key| *key >= message);
     }
 }
 
-struct Reader<'p> {
-    walk: Walk<'p, (), false>,
+fn truncate<K: Ord, V>(map: &mut BTreeMap<K, V>, is_after: impl Fn(&K) -> bool) {
+    while map.last_key_value().is_some_and(|(key, _)| is_after(key)) {
+        map.pop_last();
+    }
 }
 
 impl<'p> Reader<'p> {
-    /// Reads one piece, from `at` to the end of `bytes` or of its group. Answers where it ended.
-    fn piece(&mut self, node: &mut Node<'p>, bytes: &'p [u8], mut at: usize) -> Result<usize, Refused> {
-        let message = self.walk.program.message(node.message).ok_or(Refused)?;
+    fn add(&mut self, message: u32) -> usize {
+        self.messages.push(Merging {
+            message,
+            start: 0,
+            end: 0,
+        });
+        self.messages.len() - 1
+    }
+
+    /// Reads one piece of a message, from `at` to the end of `bytes` or of its group. Answers where it ended.
+    fn piece(&mut self, of: usize, bytes: &'p [u8], mut at: usize) -> Result<usize, Refused> {
+        let program = self.walk.program;
+        let merging = self.messages.get(of).ok_or(Refused)?;
+        let message = program.message(merging.message).ok_or(Refused)?;
+        let start = at;
         let mut predicted = 0;
-        node.start = at;
+        let mut group_end = None;
         while at < bytes.len() {
             let (tag, value_at) = self.walk.tag(bytes, at)?;
             if tag & 7 == END_GROUP {
-                node.end = at;
-                return Ok(value_at);
+                group_end = Some(value_at);
+                break;
             }
             let field = match message.dense.get((tag >> 3) as usize) {
                 Some(field) => field,
                 None => beyond_dense(&message.sparse, tag >> 3, &mut predicted),
             };
             at = match field.shape {
-                Shape::Message | Shape::Group => self.inner(node, field, bytes, value_at)?,
+                Shape::Message | Shape::Group => self.inner(of, field, bytes, value_at)?,
                 _ => {
                     let end = self.walk.unknown(bytes, at, value_at, tag, 0)?;
-                    // A closed enum's number without a name is an unknown field.
-                    let is_closed =
-                        matches!(field.shape, Shape::Varint | Shape::RequiredEnum) && field.target != 0;
-                    if let Some(label) = self.walk.program.label(field.label)
-                        && !label.repeated
-                        && (!is_closed || self.walk.is_named(bytes, value_at, field))
-                    {
-                        node.keep(field.label, label);
-                    }
+                    self.scalar(of, field, bytes, value_at);
                     end
                 }
             };
         }
-        node.end = at;
-        Ok(at)
+        let merging = self.messages.get_mut(of).ok_or(Refused)?;
+        (merging.start, merging.end) = (start, at);
+        Ok(group_end.unwrap_or(at))
     }
 
-    /// A message or group in `node`: more of one that is there, or one that stands alone.
-    fn inner(
-        &mut self,
-        node: &mut Node<'p>,
-        field: &Field,
-        bytes: &'p [u8],
-        at: usize,
-    ) -> Result<usize, Refused> {
+    fn scalar(&mut self, of: usize, field: &Field, bytes: &[u8], at: usize) {
+        // A closed enum's number without a name is an unknown field.
+        let is_closed = matches!(field.shape, Shape::Varint | Shape::RequiredEnum) && field.target != 0;
+        if let Some(label) = self.walk.program.label(field.label)
+            && !label.repeated
+            && (!is_closed || self.walk.is_named(bytes, at, field))
+        {
+            self.open.keep(of, field.label, label);
+        }
+    }
+
+    /// A message or group in another: more of one that is there, or one that stands alone.
+    fn inner(&mut self, of: usize, field: &Field, bytes: &'p [u8], at: usize) -> Result<usize, Refused> {
         let label = self.walk.program.label(field.label).ok_or(Refused)?;
         let (body, from) = if field.shape == Shape::Group {
             (bytes, at)
@@ -152,27 +173,27 @@ impl<'p> Reader<'p> {
             let (from, to) = self.walk.sized(bytes, at, None)?;
             (bytes.get(..to).ok_or(Refused)?, from)
         };
-        node.keep(field.label, label);
+        self.open.keep(of, field.label, label);
         if !label.repeated {
-            let inner = node.singular.entry(field.label);
-            return self.piece(
-                inner.or_insert_with(|| Box::new(Node::of(field.target))),
-                body,
-                from,
-            );
+            let there = self.open.singular.get(&(of, field.label)).copied();
+            let inner = there.unwrap_or_else(|| self.add(field.target));
+            self.open.singular.insert((of, field.label), inner);
+            return self.piece(inner, body, from);
         }
-        let mut element = Node::of(field.target);
-        let end = self.piece(&mut element, body, from)?;
+        let element = self.add(field.target);
+        let end = self.piece(element, body, from)?;
         let missing = self.close(element);
+        self.messages.truncate(element);
+        self.open.truncate(element);
         if label.map {
-            let key = (field.label, self.key(field.target, body, from)?);
+            let key = (of, field.label, self.key(field.target, body, from)?);
             match missing {
-                Some(missing) => node.entries.insert(key, missing),
-                None => node.entries.remove(&key),
+                Some(missing) => self.open.entries.insert(key, missing),
+                None => self.open.entries.remove(&key),
             };
-        } else {
+        } else if let Some(missing) = missing {
             // Elements come in the order of their ends.
-            node.elements = node.elements.or(missing);
+            self.open.elements.entry(of).or_insert(missing);
         }
         Ok(end)
     }
@@ -216,20 +237,30 @@ impl<'p> Reader<'p> {
         })
     }
 
-    /// No more pieces come: what is missing in the message that ends first, in it or itself.
-    fn close(&self, node: Node<'p>) -> Option<Missing> {
-        let message = self.walk.program.message(node.message)?;
-        let mut required = message.required_labels.iter().enumerate();
+    /// No more pieces come: what is missing in the message that ends first, of what it holds and itself.
+    fn close(&self, of: usize) -> Option<Missing> {
+        let merging = self.messages.get(of)?;
+        let message = self.walk.program.message(merging.message)?;
+        let open = &self.open;
+        let mut required = message.required_labels.iter().zip(0u32..);
         let own = required
-            .find(|(position, _)| !node.has(*position))
-            .map(|(_, label)| Missing {
-                start: node.start,
-                end: node.end,
+            .find(|(_, position)| !open.has(of, *position))
+            .map(|(label, _)| Missing {
+                start: merging.start,
+                end: merging.end,
                 label: *label,
             });
-        let inner = node.singular.into_values().filter_map(|inner| self.close(*inner));
-        let all = inner.chain(node.entries.into_values()).chain(node.elements);
-        all.chain(own)
+        let singular = open.singular.range((of, 0)..=(of, u32::MAX));
+        let inner = singular.filter_map(|(_, inner)| self.close(*inner));
+        let entries = open
+            .entries
+            .range((of, 0, Key::Number(0))..(of + 1, 0, Key::Number(0)));
+        let entries = entries.map(|(_, missing)| *missing);
+        let elements = open.elements.get(&of).copied();
+        inner
+            .chain(entries)
+            .chain(elements)
+            .chain(own)
             .min_by_key(|missing| (missing.end, Reverse(missing.start)))
     }
 }
