@@ -187,11 +187,13 @@ pub enum ApacheSchemaReason {
     NamesChecked,
     /// It takes no union without branches.
     EmptyUnion,
+    /// It takes the empty namespace for none given, and so for the one around it.
+    EmptyNamespace,
     /// It panics where an error speaks of a schema with an attribute of another kind than it should have.
     Panics,
 }
 
-pub fn to_apache_avro(error: &str) -> Option<ApacheSchemaReason> {
+pub fn to_apache_avro(text: &str, error: &str) -> Option<ApacheSchemaReason> {
     Some(match () {
         () if error.starts_with("`default`'s value type of field") => ApacheSchemaReason::DefaultsFit,
         () if error.starts_with("Unknown primitive type")
@@ -213,6 +215,11 @@ pub fn to_apache_avro(error: &str) -> Option<ApacheSchemaReason> {
         }
         () if error.starts_with("Default value for an enum must be a string") => {
             ApacheSchemaReason::DefaultsFit
+        }
+        () if error.starts_with("Two named schema defined for same fullname")
+            && text.contains(r#""namespace":"""#) =>
+        {
+            ApacheSchemaReason::EmptyNamespace
         }
         () if error == "panics" => ApacheSchemaReason::Panics,
         () if error == "Union type should not be empty" => ApacheSchemaReason::EmptyUnion,

@@ -260,7 +260,7 @@ impl Run {
         let apache = match apache::schema(text) {
             Ok(schema) => Some(schema),
             Err(error) => {
-                match known::to_apache_avro(&error) {
+                match known::to_apache_avro(text, &error) {
                     Some(reason) => self.count("a schema to apache-avro", reason),
                     None => self.wrong(format!("apache-avro does not read: {error}\n  {text}")),
                 }

@@ -25,6 +25,8 @@ pub enum Reason {
     UnevaluatedInPython,
     /// Python's drafts up to 2019-09 take a boolean `items` for a list and fail.
     BooleanItemsInPython,
+    /// The crate panics over a few schemas whose references go around; Python must say what we say.
+    Panics,
     /// Python's decimals ended.
     PythonGaveUp,
 }

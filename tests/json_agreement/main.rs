@@ -34,6 +34,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 /// Payloads of one schema, and schemas of one frame.
@@ -56,6 +57,8 @@ enum Verdict {
     NotJson,
     /// Over a limit of ours; no value to `serde_json`; no answer from Python.
     None,
+    /// Of the crate alone.
+    Panics,
 }
 
 impl Verdict {
@@ -274,7 +277,7 @@ impl Run {
             Verdict::Valid => "Valid",
             Verdict::Invalid => "Invalid",
             Verdict::NotJson => "NotJson",
-            Verdict::None => "OverLimit",
+            Verdict::None | Verdict::Panics => "OverLimit",
         };
         *self.verdicts.entry(name).or_default() += 1;
         if let Err(mismatch) = outcome
@@ -408,10 +411,13 @@ fn ask_the_crate(draft: Draft, schema: &str, payloads: &[Vec<u8>]) -> Vec<Verdic
         if std::str::from_utf8(payload).is_err() || serde_json::from_slice::<IgnoredAny>(payload).is_err() {
             return Verdict::NotJson;
         }
-        match serde_json::from_slice(payload) {
-            Err(_) => Verdict::None,
-            Ok(value) if theirs.is_valid(&value) => Verdict::Valid,
-            Ok(_) => Verdict::Invalid,
+        let Ok(value) = serde_json::from_slice(payload) else {
+            return Verdict::None;
+        };
+        match std::panic::catch_unwind(AssertUnwindSafe(|| theirs.is_valid(&value))) {
+            Ok(true) => Verdict::Valid,
+            Ok(false) => Verdict::Invalid,
+            Err(_) => Verdict::Panics,
         }
     };
     payloads.iter().map(judge).collect()
@@ -424,6 +430,9 @@ fn why_the_crate_differs(
     crates: Verdict,
     python: Verdict,
 ) -> Option<Reason> {
+    if crates == Verdict::Panics {
+        return (python == ours).then_some(Reason::Panics);
+    }
     let value = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text);
     if crates == Verdict::None {
         let error = value(subject.text.as_bytes())

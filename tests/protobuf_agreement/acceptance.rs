@@ -218,7 +218,8 @@ fn files(texts: &Texts) -> Vec<(&str, &str)> {
     files
 }
 
-/// What protoc refuses and we do not: each a row of `docs/validation-protobuf.md`. None of it changes what a payload is.
+/// What protoc refuses and we do not, or the other way: each a row of `docs/validation-protobuf.md`. None of it changes what a
+/// payload is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Difference {
     EmptyStatement,
@@ -229,6 +230,8 @@ pub enum Difference {
     ExtensionsBackwards,
     PackedBytes,
     EnumNamesAlike,
+    /// A mistake that comments everything out leaves protoc a file that is fine.
+    NothingDefined,
 }
 
 /// By protoc's own words.
@@ -258,10 +261,13 @@ const SAID: &[(&str, Difference)] = &[
     ("has the same name as", Difference::EnumNamesAlike),
 ];
 
-/// The name of a difference in which we accept what protoc refuses, for one error only.
+/// The name of a difference: we refuse a file that defines nothing, or accept what protoc refuses, for one error only.
 fn difference(ours: &str, protoc: &str, text: &str) -> Option<Difference> {
     let is_error = |line: &&str| line.starts_with("schema.proto:") && !line.contains(": warning:");
     let errors: Vec<&str> = protoc.lines().filter(is_error).collect();
+    if ours == "the schema defines no message, enum, service or extension" && errors.is_empty() {
+        return Some(Difference::NothingDefined);
+    }
     if ours != "accepted" || errors.is_empty() {
         return None;
     }
