@@ -230,6 +230,7 @@ pub enum Difference {
     ExtensionsBackwards,
     PackedBytes,
     EnumNamesAlike,
+    ReservedTwice,
     /// A mistake that comments everything out leaves protoc a file that is fine.
     NothingDefined,
 }
@@ -259,6 +260,7 @@ const SAID: &[(&str, Difference)] = &[
         Difference::PackedBytes,
     ),
     ("has the same name as", Difference::EnumNamesAlike),
+    ("is reserved multiple times.", Difference::ReservedTwice),
 ];
 
 /// The name of a difference: we refuse a file that defines nothing, or accept what protoc refuses, for one error only.
