@@ -142,14 +142,14 @@ fn explanation(code: Code) -> Explanation {
             "compare the path and the expectation in the line with what the producer writes; it often serializes by another schema than it names.",
         ),
         Code::Protobuf => (
-            "The payload is not what its Protobuf message says.",
+            "The payload is not what its Protobuf message says, or has a field that it does not say and the policy says `unknown_fields: reject`.",
             INVALID_RECORD,
-            "compare the path and the expectation in the line with what the producer writes.",
+            "compare the path and the expectation in the line with what the producer writes; `unknown_fields: allow` lets a newer producer through.",
         ),
         Code::JsonSchema => (
-            "The payload is JSON, but not what its JSON Schema says.",
+            "The payload is JSON, but not what its JSON Schema says; a `format` counts where the policy says `formats: assert`.",
             INVALID_RECORD,
-            "compare the path and the expectation in the line with the document.",
+            "compare the path and the expectation in the line with the document; `formats: annotate` makes formats mere notes again.",
         ),
         Code::NotJson => (
             "The schema is a JSON Schema, and the payload is not JSON (RFC 8259).",
