@@ -31,10 +31,10 @@ pub fn is_label(label: &str) -> bool {
 
 /// Four decimal numbers, without leading zeros.
 pub fn is_ipv4(text: &str) -> bool {
-    text.parse::<std::net::Ipv4Addr>().is_ok()
+    text.parse::<core::net::Ipv4Addr>().is_ok()
 }
 
 /// Without a zone: that is no part of an address (RFC 4007 section 11).
 pub fn is_ipv6(text: &str) -> bool {
-    text.parse::<std::net::Ipv6Addr>().is_ok()
+    text.parse::<core::net::Ipv6Addr>().is_ok()
 }
