@@ -101,6 +101,15 @@ fn read_base64<'a>(name: &str, text: &str) -> Result<Option<Source<'a>>, SchemaE
         return Ok(None);
     };
     written.source_code_info = None;
+    if written.syntax.as_deref() == Some("") {
+        // Empty is as good as none, which means proto2; the linker panics over it.
+        let proto2 = FileDescriptorProto {
+            syntax: Some("proto2".to_owned()),
+            ..FileDescriptorProto::default()
+        };
+        bytes.extend_from_slice(&proto2.encode_to_vec());
+        written.syntax = None;
+    }
     check_names(&written)?;
     if let Some(edition) = edition(&written, &bytes) {
         return refuse_edition(&file_label(name), &edition);

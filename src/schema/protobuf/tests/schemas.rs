@@ -3,7 +3,9 @@
 use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use prost_reflect::Syntax;
 use prost_reflect::prost::Message;
+use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
 use std::fmt::Write;
 
 fn as_base64(text: &str) -> String {
@@ -140,6 +142,22 @@ fn a_base64_descriptor_is_the_schema_that_it_encodes() {
         mismatch(&registered, b"\x12\x07\x0a\x01k\x12\x02\x0d\x01").0,
         "$.ns[\"k\"].x"
     );
+}
+
+/// Found by fuzzing: the linker's own error about it panicked.
+#[test]
+fn a_base64_descriptor_with_an_empty_syntax_is_proto2() {
+    let descriptor = FileDescriptorProto {
+        syntax: Some(String::new()),
+        message_type: vec![DescriptorProto {
+            name: Some("M".to_owned()),
+            ..DescriptorProto::default()
+        }],
+        ..FileDescriptorProto::default()
+    };
+    let schema = ProtobufSchema::parse(&STANDARD.encode(descriptor.encode_to_vec()), &[]).unwrap();
+    assert_eq!(schema.descriptor().syntax(), Syntax::Proto2);
+    assert!(schema.validator().unwrap().message([0]).is_some());
 }
 
 #[test]
