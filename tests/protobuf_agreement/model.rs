@@ -185,8 +185,8 @@ impl Reader<'_> {
             }
             let field = fields.get(&number);
             let any_wire_type = self.rules.map_in_any_wire_type && field.is_some_and(|field| field.is_map);
-            // Where a group ends, its number is that of the group, whatever the fields are called in it.
-            if wire_type == 4 && (group == Some(number) || !any_wire_type) {
+            // In a group an end is its own or none, whatever the fields are called in it.
+            if wire_type == 4 && (group.is_some() || !any_wire_type) {
                 if group != Some(number) {
                     return Err(Malformed);
                 }

@@ -47,8 +47,8 @@ impl Writer<'_> {
             if !is_needed && (!is_wanted || self.budget == 0 || (depth <= 0 && field.is_message())) {
                 continue;
             }
-            // A message that requires itself has no end.
-            if depth < -5 && field.is_message() {
+            // A message that requires itself has no end, and one that requires ten has one too far away.
+            if field.is_message() && (depth < -5 || (depth < -1 && self.budget == 0)) {
                 continue;
             }
             if let Some(oneof) = field.oneof {
