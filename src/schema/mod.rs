@@ -6,6 +6,7 @@
 pub mod avro;
 pub mod json;
 pub mod protobuf;
+mod utf8;
 
 use std::sync::Arc;
 use thiserror::Error;

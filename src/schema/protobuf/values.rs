@@ -1,4 +1,4 @@
-//! What one value takes of a payload: varints and text. No rule of a schema is known here.
+//! What one value takes of a payload: varints and lengths. No rule of a schema is known here.
 #![allow(
     clippy::inline_always,
     reason = "calls within the hot loop were measured: a fifth of its time"
@@ -7,11 +7,6 @@
 use super::walk::Reason;
 
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-/// Text that is looked at in one piece.
-const WINDOW: usize = 32;
-const ALL: [u8; WINDOW] = [0x80; WINDOW];
-/// Windows onto this have the high bits of as many bytes set as are looked at.
-const MASKS: [[u8; WINDOW]; 2] = [ALL, [0; WINDOW]];
 
 /// Where the varint at `at` ends. One of up to eight bytes is found by its end's clear bit in a single word.
 #[inline]
@@ -92,78 +87,4 @@ pub(super) fn long_varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Reaso
         return Err(Reason::VarintTruncated);
     }
     Err(Reason::VarintTooLong)
-}
-
-/// Whether `payload[from..to]` is UTF-8. Most text is short and ASCII: up to 32 bytes are looked at together, whatever
-/// the length, because a branch on it would be guessed wrong; reading over the end where the payload goes on.
-#[inline(always)]
-pub(super) fn is_text(payload: &[u8], from: usize, to: usize) -> bool {
-    let length = to.wrapping_sub(from);
-    if length > WINDOW {
-        return is_long_text(payload, from, to);
-    }
-    let Some(window) = payload.get(from..) else {
-        return false;
-    };
-    let Some(window) = window.first_chunk::<WINDOW>() else {
-        return is_last_text(payload, from, to);
-    };
-    let mask = MASKS
-        .as_flattened()
-        .get(WINDOW - length..)
-        .and_then(<[u8]>::first_chunk::<WINDOW>);
-    mask.is_some_and(|mask| is_ascii(window, mask)) || is_utf8(payload, from, to)
-}
-
-#[inline]
-fn is_ascii(window: &[u8; WINDOW], mask: &[u8; WINDOW]) -> bool {
-    let (window, _) = window.as_chunks::<8>();
-    let (mask, _) = mask.as_chunks::<8>();
-    let words = window.iter().zip(mask);
-    let bits = words.fold(0, |bits, (word, mask)| {
-        bits | (u64::from_ne_bytes(*word) & u64::from_ne_bytes(*mask))
-    });
-    bits == 0
-}
-
-#[inline(never)]
-fn is_long_text(payload: &[u8], from: usize, to: usize) -> bool {
-    let Some(text) = payload.get(from..to) else {
-        return false;
-    };
-    let (windows, _) = text.as_chunks::<WINDOW>();
-    let is_ascii = windows
-        .iter()
-        .chain(text.last_chunk())
-        .all(|window| is_ascii(window, &ALL));
-    is_ascii || is_utf8(payload, from, to)
-}
-
-/// Up to 32 bytes, at the end of the payload.
-#[inline(never)]
-fn is_last_text(payload: &[u8], from: usize, to: usize) -> bool {
-    let Some(text) = payload.get(from..to) else {
-        return false;
-    };
-    // Two words that overlap, of the widest kind that fits.
-    let is_ascii = if let Some([first, last]) = both_ends(text) {
-        let high = u128::from(HIGH_BITS) << 64 | u128::from(HIGH_BITS);
-        (u128::from_ne_bytes(first) | u128::from_ne_bytes(last)) & high == 0
-    } else if let Some([first, last]) = both_ends::<8>(text) {
-        (u64::from_ne_bytes(first) | u64::from_ne_bytes(last)) & HIGH_BITS == 0
-    } else {
-        text.iter().fold(0, |all, byte| all | byte) < 0x80
-    };
-    is_ascii || is_utf8(payload, from, to)
-}
-
-fn both_ends<const N: usize>(text: &[u8]) -> Option<[[u8; N]; 2]> {
-    Some([*text.first_chunk()?, *text.last_chunk()?])
-}
-
-#[inline(never)]
-fn is_utf8(payload: &[u8], from: usize, to: usize) -> bool {
-    payload
-        .get(from..to)
-        .is_some_and(|text| std::str::from_utf8(text).is_ok())
 }
