@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
         let found = match value {
             Some(bytes) => self.value.check(bytes, self.schemas),
             None if self.rules.null_value_allowed => Finding::Good,
-            None => Finding::Bad(Box::new(Fault::null_forbidden())),
+            None => Finding::bad(Fault::null_forbidden()),
         };
         if !matches!(found, Finding::Good) {
             self.judge(index, Part::Value, value, found, reference);

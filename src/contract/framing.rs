@@ -15,6 +15,13 @@ pub struct Framed<'a> {
 }
 
 impl<'a> Framed<'a> {
+    /// The bytes that name the schema.
+    #[must_use]
+    pub fn frame(&self) -> [u8; FRAME_LENGTH] {
+        let [a, b, c, d] = self.id.to_be_bytes();
+        [0, a, b, c, d]
+    }
+
     /// # Errors
     /// Why `bytes` carry no framing (PC-101).
     pub fn read(bytes: &'a [u8]) -> Result<Self, &'static str> {

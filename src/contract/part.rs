@@ -6,7 +6,6 @@ use super::schemas::{Governing, Lookup, Presence, SchemaSource};
 use super::violation::{Code, ViolatedSchema};
 use crate::schema::{Mismatch, MismatchKind, SchemaId, SchemaType, Subject, Validator};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// What is wrong with a key or a value.
 pub(super) struct Fault {
@@ -26,7 +25,7 @@ pub(super) enum Finding {
 
 impl Finding {
     #[cold]
-    fn bad(fault: Fault) -> Self {
+    pub fn bad(fault: Fault) -> Self {
         Self::Bad(Box::new(fault))
     }
 }
@@ -44,10 +43,8 @@ pub(super) struct PartCheck<'a> {
     depth: Depth,
     strictness: Strictness,
     subject: &'a Subject,
-    /// A batch is mostly of one schema: the last answer, so that it is asked for once.
-    last: Option<(SchemaId, Lookup)>,
-    /// The last answer as payloads meet it: the frame that names its schema, and the schema that governs them.
-    governed: Option<([u8; FRAME_LENGTH], Arc<Governing>)>,
+    /// A batch is mostly of one schema: the last frame that named one and the answer, so that it is asked for once.
+    last: Option<([u8; FRAME_LENGTH], Lookup)>,
     /// Asked for only when an id is not found.
     presence: Option<Presence>,
 }
@@ -77,7 +74,6 @@ impl<'a> PartCheck<'a> {
             strictness: rules.strictness,
             subject,
             last: None,
-            governed: None,
             presence,
         })
     }
@@ -99,16 +95,26 @@ impl<'a> PartCheck<'a> {
         if self.depth == Depth::Off {
             return Finding::Good;
         }
-        if let Some((known, governing)) = &self.governed
+        if let Some((known, Lookup::Found(governing))) = &self.last
             && let Some((frame, rest)) = bytes.split_first_chunk()
             && frame == known
         {
-            return payload(governing, rest, self.strictness);
+            return self.governed(governing, rest);
         }
         self.check_anew(bytes, schemas)
     }
 
-    /// The check of a record whose frame is not the last one's.
+    /// What is framed by a schema's id, by the schema that governs it.
+    #[inline]
+    fn governed(&self, governing: &Governing, bytes: &[u8]) -> Finding {
+        match self.depth {
+            Depth::Payload => payload(governing, bytes, self.strictness),
+            // Registered, and nobody asks for more.
+            Depth::SchemaId | Depth::Off => Finding::Good,
+        }
+    }
+
+    /// The check of a record whose frame is not the last one's, or named no schema that governs.
     fn check_anew(&mut self, bytes: &[u8], schemas: &dyn SchemaSource) -> Finding {
         let framed = match Framed::read(bytes) {
             Ok(framed) => framed,
@@ -119,24 +125,13 @@ impl<'a> PartCheck<'a> {
             let why = format!("{} is no schema id: they are positive", framed.id);
             return Finding::bad(self.not_found(Code::UnknownSchema, why.into(), schema, schemas));
         };
-        let asked_already = matches!(&self.last, Some((last, _)) if *last == id);
-        if !asked_already {
-            let lookup = schemas.find(&self.subject.0, id);
-            self.governed = match (&lookup, bytes.first_chunk()) {
-                (Lookup::Found(governing), Some(frame)) if self.depth == Depth::Payload => {
-                    Some((*frame, Arc::clone(governing)))
-                }
-                _ => None,
-            };
-            self.last = Some((id, lookup));
+        let frame = framed.frame();
+        if !matches!(&self.last, Some((known, _)) if *known == frame) {
+            self.last = Some((frame, schemas.find(&self.subject.0, id)));
         }
         let unversioned = Some(ViolatedSchema { id, version: None });
         match self.last.as_ref().map(|(_, lookup)| lookup) {
-            Some(Lookup::Found(governing)) if self.depth == Depth::Payload => {
-                payload(governing, framed.rest, self.strictness)
-            }
-            // Registered, and nobody asks for more.
-            Some(Lookup::Found(_)) => Finding::Good,
+            Some(Lookup::Found(governing)) => self.governed(governing, framed.rest),
             Some(Lookup::NotCompilable(_)) if self.depth == Depth::SchemaId => Finding::Good,
             Some(Lookup::NotCompilable(why)) => {
                 let why = format!("the schema cannot be compiled: {why}");
