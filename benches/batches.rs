@@ -16,14 +16,6 @@ use portcullis::wire::compression::Compression;
 use subjects::batches::{BATCH_RECORDS, decompression, records_alone, walks, whole};
 
 const ROUNDS: usize = 101;
-/// In the order in which issue 5 names them.
-const CODECS: [Compression; 5] = [
-    Compression::None,
-    Compression::Lz4,
-    Compression::Zstd,
-    Compression::Snappy,
-    Compression::Gzip,
-];
 /// The whole may cost its decompression and this much of its records validated alone.
 const RECORDS_SHARE: f64 = 1.15;
 
@@ -64,7 +56,7 @@ fn walk() {
 
 fn whole_batches(language: SchemaType) {
     let mut subjects = vec![records_alone(language)];
-    for codec in CODECS {
+    for codec in Compression::ALL {
         subjects.push(whole(language, codec));
         subjects.push(decompression(language, codec));
     }
@@ -73,7 +65,7 @@ fn whole_batches(language: SchemaType) {
         "\n| whole {} batch | bytes | whole | decompression | records alone | (whole - decompression) / records | whole / (decompression + {RECORDS_SHARE} x records), goal 1 |\n|---|---|---|---|---|---|---|",
         language.as_str()
     );
-    for (pair, codec) in CODECS.iter().enumerate() {
+    for (pair, codec) in Compression::ALL.iter().enumerate() {
         let [whole, decompression, records] =
             [1 + 2 * pair, 2 + 2 * pair, 0].map(|row| timed[row].least_ns());
         println!(

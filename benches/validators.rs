@@ -12,7 +12,7 @@ mod orders;
 mod subjects;
 
 const ROUNDS: usize = 101;
-/// Group, the most nanoseconds a record; the least ratio of its peers in their order (issue 5).
+/// Group, the most nanoseconds a record; the least ratio of its peers in their order.
 const GOALS: [(&str, f64, &[f64]); 3] = [
     ("Avro", 150.0, &[12.0, 1.7]),
     ("Protobuf", 120.0, &[12.0, 1.5]),

@@ -8,6 +8,8 @@ mod apache;
 #[path = "../../tests/avro_agreement/known.rs"]
 mod known;
 #[allow(dead_code)]
+#[path = "../../tests/choices/mod.rs"]
+mod choices;
 #[path = "../../tests/avro_agreement/numbers.rs"]
 mod numbers;
 #[allow(dead_code)]
@@ -17,7 +19,7 @@ mod payloads;
 mod shapes;
 
 use libfuzzer_sys::fuzz_target;
-use numbers::Numbers;
+use choices::Choices;
 use portcullis::schema::SchemaError;
 use portcullis::schema::avro::AvroSchema;
 
@@ -28,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     apache_avro::util::max_allocation_bytes(1 << 18);
     let Some((seed, payload)) = data.split_first_chunk::<8>() else { return };
     let payload = payload.get(..PAYLOAD_BYTES_MAX).unwrap_or(payload);
-    let schema = shapes::schema(&mut Numbers::new(u64::from_le_bytes(*seed)));
+    let schema = shapes::schema(&mut Choices::new(u64::from_le_bytes(*seed)));
     let text = schema.text.to_string();
     let ours = match AvroSchema::parse(&text, &[]) {
         Ok(ours) => ours.validator().unwrap().validate(payload),

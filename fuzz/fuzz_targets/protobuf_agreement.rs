@@ -3,7 +3,7 @@
 #![no_main]
 #![allow(dead_code, reason = "shared with a test that uses more of it")]
 
-#[path = "../../tests/protobuf_agreement/choices.rs"]
+#[path = "../../tests/choices/mod.rs"]
 mod choices;
 #[path = "../../tests/protobuf_agreement/model.rs"]
 mod model;

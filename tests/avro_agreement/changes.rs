@@ -1,28 +1,28 @@
 //! Changes of a schema's text: of its JSON mostly, of its letters now and then.
 
-use crate::numbers::Numbers;
+use crate::choices::Choices;
 use serde_json::{Value, json};
 
-pub fn changed(mut schema: Value, numbers: &mut Numbers) -> String {
-    for _ in 0..=numbers.below(2) {
+pub fn changed(mut schema: Value, choices: &mut Choices) -> String {
+    for _ in 0..=choices.below(2) {
         let nodes = count(&schema);
-        let mut at = numbers.below(nodes);
-        change_at(&mut schema, &mut at, numbers);
+        let mut at = choices.below(nodes);
+        change_at(&mut schema, &mut at, choices);
     }
     let text = schema.to_string();
-    if !numbers.once(5) {
+    if !choices.once_in(5) {
         return text;
     }
     let mut letters: Vec<char> = text.chars().collect();
-    let at = numbers.below(letters.len());
-    match numbers.below(3) {
+    let at = choices.below(letters.len());
+    match choices.below(3) {
         0 => drop(letters.remove(at)),
         1 => {
-            letters[at] = *numbers.one(&[
+            letters[at] = *choices.one(&[
                 '"', '{', '}', '[', ']', ',', ':', '0', 'x', 'é', '.', '/', '*', ' ', '\\',
             ]);
         }
-        _ => letters.insert(at, *numbers.one(&['"', ',', '1', '-', '.', 'e', ' ', '\n', '_'])),
+        _ => letters.insert(at, *choices.one(&['"', ',', '1', '-', '.', 'e', ' ', '\n', '_'])),
     }
     letters.into_iter().collect()
 }
@@ -36,24 +36,24 @@ fn count(value: &Value) -> usize {
 }
 
 /// Changes the node that is the `at`th in the order of the text.
-fn change_at(value: &mut Value, at: &mut usize, numbers: &mut Numbers) -> bool {
+fn change_at(value: &mut Value, at: &mut usize, choices: &mut Choices) -> bool {
     if *at == 0 {
-        change(value, numbers);
+        change(value, choices);
         return true;
     }
     *at -= 1;
     match value {
-        Value::Array(list) => list.iter_mut().any(|item| change_at(item, at, numbers)),
-        Value::Object(map) => map.values_mut().any(|item| change_at(item, at, numbers)),
+        Value::Array(list) => list.iter_mut().any(|item| change_at(item, at, choices)),
+        Value::Object(map) => map.values_mut().any(|item| change_at(item, at, choices)),
         _ => false,
     }
 }
 
-fn other(numbers: &mut Numbers) -> Value {
-    match numbers.below(22) {
+fn other(choices: &mut Choices) -> Value {
+    match choices.below(22) {
         0 => Value::Null,
-        1 => json!(numbers.once(2)),
-        2 => json!(numbers.border()),
+        1 => json!(choices.once_in(2)),
+        2 => json!(choices.border()),
         3 => json!(-1.5),
         4 => json!([]),
         5 => json!({}),
@@ -62,7 +62,7 @@ fn other(numbers: &mut Numbers) -> Value {
         8 => json!({"type": ["null", "int"]}),
         9 => json!({"type": "array", "items": "long"}),
         10 => json!({"type": "error", "name": "E0", "fields": []}),
-        _ => json!(numbers.one(&[
+        _ => json!(choices.one(&[
             "null",
             "int",
             "string",
@@ -95,16 +95,16 @@ fn other(numbers: &mut Numbers) -> Value {
     }
 }
 
-fn change(value: &mut Value, numbers: &mut Numbers) {
+fn change(value: &mut Value, choices: &mut Choices) {
     match value {
-        Value::Object(map) if !numbers.once(5) => {
+        Value::Object(map) if !choices.once_in(5) => {
             let keys: Vec<String> = map.keys().cloned().collect();
-            let kept = keys.get(numbers.below(keys.len().max(1))).cloned();
-            match (numbers.below(4), kept) {
+            let kept = keys.get(choices.below(keys.len().max(1))).cloned();
+            match (choices.below(4), kept) {
                 (0, Some(key)) => drop(map.remove(&key)),
-                (1, Some(key)) => drop(map.insert(key, other(numbers))),
+                (1, Some(key)) => drop(map.insert(key, other(choices))),
                 _ => {
-                    let key = *numbers.one(&[
+                    let key = *choices.one(&[
                         "type",
                         "name",
                         "namespace",
@@ -122,22 +122,22 @@ fn change(value: &mut Value, numbers: &mut Numbers) {
                         "scale",
                         "x",
                     ]);
-                    map.insert(key.to_owned(), other(numbers));
+                    map.insert(key.to_owned(), other(choices));
                 }
             }
         }
-        Value::Array(list) if !list.is_empty() && !numbers.once(5) => {
-            let at = numbers.below(list.len());
-            match numbers.below(4) {
+        Value::Array(list) if !list.is_empty() && !choices.once_in(5) => {
+            let at = choices.below(list.len());
+            match choices.below(4) {
                 0 => drop(list.remove(at)),
                 1 => list.push(list[at].clone()),
                 2 => {
-                    let to = numbers.below(list.len());
+                    let to = choices.below(list.len());
                     list.swap(at, to);
                 }
-                _ => list.insert(at, other(numbers)),
+                _ => list.insert(at, other(choices)),
             }
         }
-        _ => *value = other(numbers),
+        _ => *value = other(choices),
     }
 }

@@ -11,6 +11,8 @@
 
 mod apache;
 mod changes;
+#[path = "../choices/mod.rs"]
+mod choices;
 mod java;
 #[path = "../judge/mod.rs"]
 mod judge;
@@ -22,9 +24,9 @@ mod payloads;
 mod places;
 mod shapes;
 
+use choices::Choices;
 use java::Java;
 use known::{Reason, Verdict};
-use numbers::Numbers;
 use payloads::Sound;
 use portcullis::schema::avro::AvroSchema;
 use portcullis::schema::avro::validate::AvroValidator;
@@ -76,13 +78,13 @@ impl Run {
     fn until(mut self, cases: u64) {
         let start = Instant::now();
         while self.cases < cases && self.wrong.len() < SHOWN {
-            let mut numbers = Numbers::new(self.seed.wrapping_add(self.schemas));
-            let mut numbers = Numbers::new(numbers.next());
+            let mut choices = Choices::new(self.seed.wrapping_add(self.schemas));
+            let mut choices = Choices::new(choices.next());
             self.schemas += 1;
             if self.schemas.is_multiple_of(4) {
-                self.changed_schema(&mut numbers);
+                self.changed_schema(&mut choices);
             } else {
-                self.schema(&mut numbers);
+                self.schema(&mut choices);
             }
         }
         println!(
@@ -115,8 +117,8 @@ impl Run {
     }
 
     /// A generated schema with sound, changed and arbitrary payloads.
-    fn schema(&mut self, numbers: &mut Numbers) {
-        let schema = shapes::schema(numbers);
+    fn schema(&mut self, choices: &mut Choices) {
+        let schema = shapes::schema(choices);
         let text = schema.text.to_string();
         let Some(ours) = self.parsed(&text) else {
             if matches!(AvroSchema::parse(&text, &[]), Err(SchemaError::Invalid(_))) {
@@ -130,7 +132,7 @@ impl Run {
         if !payloads::is_endless(&schema, &heights) {
             let validator = ours.validator().unwrap();
             for _ in 0..14 {
-                let (payload, expected) = payloads::sound(&schema, &heights, numbers);
+                let (payload, expected) = payloads::sound(&schema, &heights, choices);
                 let says = validator.validate(&payload);
                 let kept = match expected {
                     Sound::Valid => says.is_ok(),
@@ -156,16 +158,16 @@ impl Run {
         }
         for _ in 0..24 {
             let mut payload = if sound > 0 {
-                list[numbers.below(sound)].clone()
+                list[choices.below(sound)].clone()
             } else {
-                payloads::arbitrary(numbers)
+                payloads::arbitrary(choices)
             };
-            for _ in 0..=numbers.below(3) {
-                payloads::change(&mut payload, numbers);
+            for _ in 0..=choices.below(3) {
+                payloads::change(&mut payload, choices);
             }
             list.push(payload);
         }
-        list.extend((0..10).map(|_| payloads::arbitrary(numbers)));
+        list.extend((0..10).map(|_| payloads::arbitrary(choices)));
         let endless = payloads::holds_endless(&heights);
         self.payloads(&ours, &text, endless, ours_is_bytes(&schema), &list);
     }
@@ -188,13 +190,13 @@ impl Run {
     }
 
     /// A schema's text with changes; if it still is one, some payloads.
-    fn changed_schema(&mut self, numbers: &mut Numbers) {
-        let schema = shapes::schema(numbers);
-        let text = changes::changed(schema.text, numbers);
+    fn changed_schema(&mut self, choices: &mut Choices) {
+        let schema = shapes::schema(choices);
+        let text = changes::changed(schema.text, choices);
         let Some(ours) = self.parsed(&text) else {
             return;
         };
-        let list: Vec<Vec<u8>> = (0..10).map(|_| payloads::arbitrary(numbers)).collect();
+        let list: Vec<Vec<u8>> = (0..10).map(|_| payloads::arbitrary(choices)).collect();
         let canonical: serde_json::Value = serde_json::from_str(&ours.canonical()).unwrap();
         let root_is_bytes = canonical == "bytes" || canonical["type"] == "bytes";
         // What the changes made of its records is not known here.

@@ -1,6 +1,6 @@
 //! Payloads: sound ones of a schema, in every form that the specification allows, and changes of them.
 
-use crate::numbers::Numbers;
+use crate::choices::Choices;
 use crate::shapes::{Schema, Shape};
 
 /// What our side must say of a payload that was written here.
@@ -61,7 +61,7 @@ pub fn holds_endless(heights: &[usize]) -> bool {
 struct Encoder<'a> {
     schema: &'a Schema,
     heights: &'a [usize],
-    numbers: &'a mut Numbers,
+    choices: &'a mut Choices,
     out: Vec<u8>,
     /// How many more values may be written before only the flattest are.
     left: usize,
@@ -70,13 +70,13 @@ struct Encoder<'a> {
     deepest: usize,
 }
 
-pub fn sound(schema: &Schema, heights: &[usize], numbers: &mut Numbers) -> (Vec<u8>, Sound) {
-    let deep = numbers.once(8);
-    let left = if deep { 600 } else { *numbers.one(&[5, 30, 120]) };
+pub fn sound(schema: &Schema, heights: &[usize], choices: &mut Choices) -> (Vec<u8>, Sound) {
+    let deep = choices.once_in(8);
+    let left = if deep { 600 } else { *choices.one(&[5, 30, 120]) };
     let mut encoder = Encoder {
         schema,
         heights,
-        numbers,
+        choices,
         out: Vec::new(),
         left,
         deep,
@@ -105,8 +105,8 @@ pub fn varint(value: i64, bytes: usize, out: &mut Vec<u8>) {
 impl Encoder<'_> {
     /// A long or, with `bytes_max` 5, an int: now and then longer than needed.
     fn number(&mut self, value: i64, bytes_max: usize) {
-        let bytes = if self.numbers.once(30) {
-            1 + self.numbers.below(bytes_max)
+        let bytes = if self.choices.once_in(30) {
+            1 + self.choices.below(bytes_max)
         } else {
             1
         };
@@ -119,21 +119,21 @@ impl Encoder<'_> {
     }
 
     fn random(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.numbers.next() as u8).collect()
+        (0..count).map(|_| self.choices.next() as u8).collect()
     }
 
     fn text(&mut self) -> String {
-        let length = if self.numbers.once(20) {
-            self.numbers.below(90)
+        let length = if self.choices.once_in(20) {
+            self.choices.below(90)
         } else {
-            self.numbers.below(8)
+            self.choices.below(8)
         };
-        let letters: &[char] = if self.numbers.once(3) {
+        let letters: &[char] = if self.choices.once_in(3) {
             &['a', 'Z', '0', ' ', 'é', '語', '🦀', '\0']
         } else {
             &['a', 'b', 'c']
         };
-        (0..length).map(|_| *self.numbers.one(letters)).collect()
+        (0..length).map(|_| *self.choices.one(letters)).collect()
     }
 
     fn value(&mut self, id: usize, depth: usize) {
@@ -141,27 +141,27 @@ impl Encoder<'_> {
         match &self.schema.shapes[id] {
             Shape::Null | Shape::Open => {}
             Shape::Boolean => {
-                let byte = self.numbers.below(2) as u8;
+                let byte = self.choices.below(2) as u8;
                 self.out.push(byte);
             }
             Shape::Int => {
-                let value = i64::from(self.numbers.long() as i32);
+                let value = i64::from(self.choices.long() as i32);
                 self.number(value, 5);
             }
             Shape::Long => {
-                let value = self.numbers.long();
+                let value = self.choices.long();
                 self.number(value, 10);
             }
             Shape::Float => self.raw(4),
             Shape::Double => self.raw(8),
             Shape::Fixed(size) => self.raw(*size),
             Shape::Bytes => {
-                let count = self.numbers.below(12);
+                let count = self.choices.below(12);
                 let bytes = self.random(count);
                 self.bytes(&bytes);
             }
-            Shape::String { uuid: true } if self.numbers.below(4) > 0 => {
-                let hex = format!("{:016x}{:016x}", self.numbers.next(), self.numbers.next());
+            Shape::String { uuid: true } if self.choices.below(4) > 0 => {
+                let hex = format!("{:016x}{:016x}", self.choices.next(), self.choices.next());
                 let uuid = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
                 self.bytes(uuid.as_bytes());
             }
@@ -170,7 +170,7 @@ impl Encoder<'_> {
                 self.bytes(text.as_bytes());
             }
             Shape::Enum(symbols) => {
-                let index = self.numbers.below(*symbols) as i64;
+                let index = self.choices.below(*symbols) as i64;
                 self.number(index, 5);
             }
             Shape::Union(branches) => {
@@ -214,7 +214,7 @@ impl Encoder<'_> {
         {
             return *deeper;
         }
-        *self.numbers.one(&finite)
+        *self.choices.one(&finite)
     }
 
     fn blocks(&mut self, of: usize, keys: bool, depth: usize) {
@@ -223,20 +223,20 @@ impl Encoder<'_> {
         let mut items = match self.left {
             _ if self.heights[of] == ENDLESS => 0,
             0 => 0,
-            _ => self.numbers.below(most).max(usize::from(self.deep)),
+            _ => self.choices.below(most).max(usize::from(self.deep)),
         };
         // Items that take no bytes may be many.
-        if matches!(self.schema.shapes[of], Shape::Null) && !keys && self.numbers.once(4) {
+        if matches!(self.schema.shapes[of], Shape::Null) && !keys && self.choices.once_in(4) {
             let count = *self
-                .numbers
+                .choices
                 .one(&[100, 19_999, 20_001, 1 << 20, i64::from(i32::MAX) - 8]);
             self.number(count, 10);
             items = 0;
         }
         while items > 0 {
-            let count = 1 + self.numbers.below(items);
+            let count = 1 + self.choices.below(items);
             items -= count;
-            let sized = self.numbers.once(4);
+            let sized = self.choices.once_in(4);
             let before = std::mem::take(&mut self.out);
             for _ in 0..count {
                 if keys {
@@ -259,33 +259,37 @@ impl Encoder<'_> {
 }
 
 /// One change of a payload.
-pub fn change(payload: &mut Vec<u8>, numbers: &mut Numbers) {
-    let at = numbers.below(payload.len() + 1);
-    let byte = if numbers.once(2) {
-        numbers.next() as u8
+pub fn change(payload: &mut Vec<u8>, choices: &mut Choices) {
+    let at = choices.below(payload.len() + 1);
+    let byte = if choices.once_in(2) {
+        choices.next() as u8
     } else {
-        *numbers.one(&[0, 1, 2, 3, 0x7f, 0x80, 0x81, 0xfe, 0xff])
+        *choices.one(&[0, 1, 2, 3, 0x7f, 0x80, 0x81, 0xfe, 0xff])
     };
-    match numbers.below(9) {
+    match choices.below(9) {
         0 if at < payload.len() => payload[at] = byte,
-        1 if at < payload.len() => payload[at] ^= 1 << numbers.below(8),
+        1 if at < payload.len() => payload[at] ^= 1 << choices.below(8),
         2 => payload.truncate(at),
         3 => payload.insert(at, byte),
         4 if at < payload.len() => drop(payload.remove(at)),
         5 => {
-            let end = at + numbers.below((payload.len() - at).min(12) + 1);
+            let end = at + choices.below((payload.len() - at).min(12) + 1);
             let part = payload[at..end].to_vec();
             payload.splice(at..at, part);
         }
         6 => {
-            let end = at + numbers.below((payload.len() - at).min(12) + 1);
+            let end = at + choices.below((payload.len() - at).min(12) + 1);
             payload.drain(at..end);
         }
         // A number in place of a byte.
         7 => {
             let mut number = Vec::new();
-            let bytes = if numbers.once(4) { 1 + numbers.below(11) } else { 1 };
-            varint(numbers.border(), bytes, &mut number);
+            let bytes = if choices.once_in(4) {
+                1 + choices.below(11)
+            } else {
+                1
+            };
+            varint(choices.border(), bytes, &mut number);
             let end = (at + 1).min(payload.len());
             payload.splice(at..end, number);
         }
@@ -293,9 +297,9 @@ pub fn change(payload: &mut Vec<u8>, numbers: &mut Numbers) {
         _ => {
             if let Some(byte) = payload.get(at).copied().filter(|byte| *byte < 0x80) {
                 let mut number = vec![byte | 0x80];
-                number.extend(std::iter::repeat_n(0x80, numbers.below(10)));
-                number.push(if numbers.once(4) {
-                    numbers.next() as u8 & 0x7f
+                number.extend(std::iter::repeat_n(0x80, choices.below(10)));
+                number.push(if choices.once_in(4) {
+                    choices.next() as u8 & 0x7f
                 } else {
                     0
                 });
@@ -306,13 +310,13 @@ pub fn change(payload: &mut Vec<u8>, numbers: &mut Numbers) {
 }
 
 /// Bytes of no schema, small numbers mostly.
-pub fn arbitrary(numbers: &mut Numbers) -> Vec<u8> {
+pub fn arbitrary(choices: &mut Choices) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for _ in 0..numbers.below(40) {
-        match numbers.below(12) {
-            0 => bytes.push(numbers.next() as u8),
-            1 => varint(numbers.border(), 1, &mut bytes),
-            _ => bytes.push(numbers.below(6) as u8),
+    for _ in 0..choices.below(40) {
+        match choices.below(12) {
+            0 => bytes.push(choices.next() as u8),
+            1 => varint(choices.border(), 1, &mut bytes),
+            _ => bytes.push(choices.below(6) as u8),
         }
     }
     bytes

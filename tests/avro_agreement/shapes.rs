@@ -1,6 +1,6 @@
 //! Arbitrary schemas: what the payloads need to know of each, and its text.
 
-use crate::numbers::Numbers;
+use crate::choices::Choices;
 use serde_json::{Map, Value, json};
 
 pub enum Shape {
@@ -58,17 +58,17 @@ struct Name {
 }
 
 struct Shaper<'a> {
-    numbers: &'a mut Numbers,
+    choices: &'a mut Choices,
     shapes: Vec<Shape>,
     names: Vec<Name>,
     /// How many types may still be made.
     left: usize,
 }
 
-pub fn schema(numbers: &mut Numbers) -> Schema {
-    let left = *numbers.one(&[1, 4, 10, 20, 40, 80]);
+pub fn schema(choices: &mut Choices) -> Schema {
+    let left = *choices.one(&[1, 4, 10, 20, 40, 80]);
     let mut shaper = Shaper {
-        numbers,
+        choices,
         shapes: Vec::new(),
         names: Vec::new(),
         left,
@@ -87,11 +87,11 @@ impl Shaper<'_> {
     /// `guarded`: a union, array or map lies between here and the records that are open, so one of them may follow.
     fn any(&mut self, space: &str, depth: usize, guarded: bool) -> (usize, Value) {
         self.left = self.left.saturating_sub(1);
-        let compound = self.left > 0 && depth < 12 && (depth == 0 || self.numbers.once(2));
+        let compound = self.left > 0 && depth < 12 && (depth == 0 || self.choices.once_in(2));
         if !compound {
             return self.leaf(space, guarded);
         }
-        match self.numbers.below(20) {
+        match self.choices.below(20) {
             0..3 => {
                 let (items, text) = self.any(space, depth + 1, true);
                 let id = self.add(Shape::Array(items));
@@ -109,15 +109,15 @@ impl Shaper<'_> {
     }
 
     fn leaf(&mut self, space: &str, guarded: bool) -> (usize, Value) {
-        match self.numbers.below(12) {
+        match self.choices.below(12) {
             0 | 1 => self.known(space, guarded),
             2 => self.fixed(space),
             3 => self.enumeration(space),
             4..7 => self.logical(),
             _ => {
-                let name = *self.numbers.one(&PLAIN);
+                let name = *self.choices.one(&PLAIN);
                 let id = self.plain(name);
-                let text = if self.numbers.once(4) {
+                let text = if self.choices.once_in(4) {
                     self.dressed(json!({ "type": name }))
                 } else {
                     json!(name)
@@ -142,9 +142,9 @@ impl Shaper<'_> {
 
     /// A logical type, mostly on the type that it is for.
     fn logical(&mut self) -> (usize, Value) {
-        let (name, base) = *self.numbers.one(&LOGICAL);
-        let base = if self.numbers.once(6) {
-            *self.numbers.one(&PLAIN)
+        let (name, base) = *self.choices.one(&LOGICAL);
+        let base = if self.choices.once_in(6) {
+            *self.choices.one(&PLAIN)
         } else {
             base
         };
@@ -162,19 +162,19 @@ impl Shaper<'_> {
 
     /// A precision and a scale, mostly ones that go together.
     fn decimal(&mut self, text: &mut Value) {
-        let precision = self.numbers.below(12) as i64 + i64::from(!self.numbers.once(10));
+        let precision = self.choices.below(12) as i64 + i64::from(!self.choices.once_in(10));
         text["precision"] = json!(precision);
-        if self.numbers.once(2) {
-            text["scale"] = json!(self.numbers.below(precision as usize + 2));
+        if self.choices.once_in(2) {
+            text["scale"] = json!(self.choices.below(precision as usize + 2));
         }
     }
 
     /// Properties and documentation that change nothing.
     fn dressed(&mut self, mut text: Value) -> Value {
-        if self.numbers.once(4) {
+        if self.choices.once_in(4) {
             text["doc"] = json!("what it is for: \"é\"\n");
         }
-        if self.numbers.once(6) {
+        if self.choices.once_in(6) {
             text["x-property"] = json!({"a": [1, null, "b"], "size": 3});
         }
         text
@@ -182,15 +182,15 @@ impl Shaper<'_> {
 
     /// A union holds no union, each unnamed type once and each named type once.
     fn union(&mut self, space: &str, depth: usize) -> (usize, Value) {
-        let count = match self.numbers.below(30) {
+        let count = match self.choices.below(30) {
             0 => 0,
-            1 => 60 + self.numbers.below(20),
+            1 => 60 + self.choices.below(20),
             2 => 1,
             3..20 => 2,
-            _ => 3 + self.numbers.below(5),
+            _ => 3 + self.choices.below(5),
         };
         let (mut ids, mut texts, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-        if count > 0 && self.numbers.once(2) {
+        if count > 0 && self.choices.once_in(2) {
             ids.push(self.plain("null"));
             texts.push(json!("null"));
             seen.push(json!("null").to_string());
@@ -200,7 +200,7 @@ impl Shaper<'_> {
             let (id, text) = match () {
                 // Only names do not run out.
                 () if seen.len() > 12 => self.enumeration(space),
-                () if self.numbers.once(3) => self.any(space, depth + 1, true),
+                () if self.choices.once_in(3) => self.any(space, depth + 1, true),
                 () => self.leaf(space, true),
             };
             let kind = match &self.shapes[id] {
@@ -213,7 +213,7 @@ impl Shaper<'_> {
             };
             if seen.contains(&kind) {
                 self.names.truncate(named);
-                if self.numbers.once(4) {
+                if self.choices.once_in(4) {
                     break;
                 }
             } else {
@@ -223,7 +223,7 @@ impl Shaper<'_> {
             }
         }
         // A definition must stay before its name.
-        if self.numbers.once(2) && !texts.iter().any(Value::is_object) {
+        if self.choices.once_in(2) && !texts.iter().any(Value::is_object) {
             ids.reverse();
             texts.reverse();
         }
@@ -232,10 +232,10 @@ impl Shaper<'_> {
 
     /// Arrays, maps and records around each other, many.
     fn tower(&mut self, space: &str, depth: usize, guarded: bool) -> (usize, Value) {
-        let levels = self.numbers.below(25);
+        let levels = self.choices.below(25);
         let (mut id, mut text) = self.any(space, depth + 1, guarded);
         for _ in 0..levels {
-            (id, text) = match self.numbers.below(3) {
+            (id, text) = match self.choices.below(3) {
                 0 => (
                     self.add(Shape::Array(id)),
                     json!({"type": "array", "items": text}),
@@ -258,13 +258,13 @@ impl Shaper<'_> {
 
     /// A name that is still free, and how the definition writes it.
     fn name(&mut self, letter: char, space: &str, text: &mut Value) -> (String, String) {
-        let own = (*self.numbers.one(&SPACES)).to_owned();
+        let own = (*self.choices.one(&SPACES)).to_owned();
         let mut short = format!("{letter}{}", self.names.len());
-        let mut chosen = match self.numbers.below(4) {
+        let mut chosen = match self.choices.below(4) {
             0 => own,
             _ => space.to_owned(),
         };
-        if self.numbers.once(5)
+        if self.choices.once_in(5)
             && let Some(other) = self.names.iter().map(|name| name.short.clone()).next_back()
         {
             // The same short name in another namespace; never in none, which others fall back to.
@@ -278,31 +278,42 @@ impl Shaper<'_> {
                 (short, chosen) = (other, (*space).to_owned());
             }
         }
-        if chosen != space && !chosen.is_empty() && self.numbers.once(2) {
+        if chosen != space && !chosen.is_empty() && self.choices.once_in(2) {
             text["name"] = json!(format!("{chosen}.{short}"));
         } else {
             text["name"] = json!(short);
-            if chosen != space || self.numbers.once(6) {
+            if chosen != space || self.choices.once_in(6) {
                 text["namespace"] = json!(chosen);
             }
         }
-        if self.numbers.once(4) {
+        if self.choices.once_in(4) {
             text["aliases"] = json!([format!("Old{short}"), format!("gone.Old{short}")]);
         }
         (short, chosen)
     }
 
+    fn add_named(&mut self, shape: Shape, short: String, space: String) -> usize {
+        let id = self.add(shape);
+        self.names.push(Name {
+            id,
+            short,
+            space,
+            is_open: false,
+        });
+        id
+    }
+
     fn fixed(&mut self, space: &str) -> (usize, Value) {
         let mut text = json!({"type": "fixed"});
         let (short, chosen) = self.name('F', space, &mut text);
-        let mut size = self.numbers.below(9);
-        match self.numbers.below(8) {
+        let mut size = self.choices.below(9);
+        match self.choices.below(8) {
             0 => {
-                size = if self.numbers.once(5) { size } else { 16 };
+                size = if self.choices.once_in(5) { size } else { 16 };
                 text["logicalType"] = json!("uuid");
             }
             1 => {
-                size = if self.numbers.once(5) { size } else { 12 };
+                size = if self.choices.once_in(5) { size } else { 12 };
                 text["logicalType"] = json!("duration");
             }
             2 => {
@@ -312,50 +323,33 @@ impl Shaper<'_> {
             _ => {}
         }
         text["size"] = json!(size);
-        let id = self.add(Shape::Fixed(size));
-        self.names.push(Name {
-            id,
-            short,
-            space: chosen,
-            is_open: false,
-        });
+        let id = self.add_named(Shape::Fixed(size), short, chosen);
         (id, self.dressed(text))
     }
 
     fn enumeration(&mut self, space: &str) -> (usize, Value) {
         let mut text = json!({"type": "enum"});
         let (short, chosen) = self.name('E', space, &mut text);
-        let count = if self.numbers.once(12) {
+        let count = if self.choices.once_in(12) {
             70
         } else {
-            1 + self.numbers.below(4)
+            1 + self.choices.below(4)
         };
         text["symbols"] = (0..count).map(|n| json!(format!("S{n}"))).collect();
-        if self.numbers.once(4) {
+        if self.choices.once_in(4) {
             text["default"] = json!("S0");
         }
-        let id = self.add(Shape::Enum(count));
-        self.names.push(Name {
-            id,
-            short,
-            space: chosen,
-            is_open: false,
-        });
+        let id = self.add_named(Shape::Enum(count), short, chosen);
         (id, self.dressed(text))
     }
 
     fn record(&mut self, space: &str, depth: usize) -> (usize, Value) {
         let mut text = json!({"type": "record"});
         let (short, chosen) = self.name('R', space, &mut text);
-        let id = self.add(Shape::Open);
         let named = self.names.len();
-        self.names.push(Name {
-            id,
-            short,
-            space: chosen.clone(),
-            is_open: true,
-        });
-        let count = self.numbers.below(7);
+        let id = self.add_named(Shape::Open, short, chosen.clone());
+        self.names[named].is_open = true;
+        let count = self.choices.below(7);
         let (mut ids, mut fields) = (Vec::new(), Vec::new());
         for index in 0..count {
             let (of, of_text) = self.any(&chosen, depth + 1, false);
@@ -371,20 +365,20 @@ impl Shaper<'_> {
     }
 
     fn dress_field(&mut self, field: &mut Value, of: usize) {
-        if self.numbers.once(3)
+        if self.choices.once_in(3)
             && let Some(default) = self.default(of)
         {
             field["default"] = default;
-        } else if self.numbers.once(60) {
+        } else if self.choices.once_in(60) {
             field["default"] = json!({"fits": ["nothing"]});
         }
-        if self.numbers.once(8) {
-            field["order"] = json!(self.numbers.one(&["ascending", "descending", "ignore"]));
+        if self.choices.once_in(8) {
+            field["order"] = json!(self.choices.one(&["ascending", "descending", "ignore"]));
         }
-        if self.numbers.once(8) {
+        if self.choices.once_in(8) {
             field["aliases"] = json!(["was", "before"]);
         }
-        if self.numbers.once(8) {
+        if self.choices.once_in(8) {
             field["doc"] = json!("a field");
         }
     }
@@ -393,10 +387,10 @@ impl Shaper<'_> {
     fn default(&mut self, of: usize) -> Option<Value> {
         Some(match &self.shapes[of] {
             Shape::Null => Value::Null,
-            Shape::Boolean => json!(self.numbers.once(2)),
-            Shape::Int => json!(self.numbers.long() as i32),
-            Shape::Long => json!(self.numbers.long()),
-            Shape::Float | Shape::Double => json!(self.numbers.below(9) as f64 / 4.0),
+            Shape::Boolean => json!(self.choices.once_in(2)),
+            Shape::Int => json!(self.choices.long() as i32),
+            Shape::Long => json!(self.choices.long()),
+            Shape::Float | Shape::Double => json!(self.choices.below(9) as f64 / 4.0),
             Shape::Bytes | Shape::String { uuid: false } => json!("a"),
             Shape::Fixed(size) => json!("x".repeat(*size)),
             Shape::Enum(_) => json!("S0"),
@@ -413,8 +407,8 @@ impl Shaper<'_> {
     /// A type by its name; where none may be named, a string.
     fn known(&mut self, space: &str, guarded: bool) -> (usize, Value) {
         // Now and then a record holds itself with nothing between: it has no payload at all.
-        let guarded = guarded || self.numbers.once(40);
-        let beyond = self.numbers.once(40);
+        let guarded = guarded || self.choices.once_in(40);
+        let beyond = self.choices.once_in(40);
         let names: Vec<&Name> = self
             .names
             .iter()
@@ -430,8 +424,8 @@ impl Shaper<'_> {
             short,
             space: own,
             ..
-        } = self.numbers.one(&names);
-        let written = if own.is_empty() || (own == space && self.numbers.once(2)) {
+        } = self.choices.one(&names);
+        let written = if own.is_empty() || (own == space && self.choices.once_in(2)) {
             short.clone()
         } else {
             format!("{own}.{short}")

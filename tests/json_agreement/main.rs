@@ -9,6 +9,7 @@
     clippy::panic
 )]
 
+#[path = "../choices/mod.rs"]
 mod choices;
 mod json;
 #[path = "../judge/mod.rs"]
@@ -62,6 +63,16 @@ enum Verdict {
 }
 
 impl Verdict {
+    /// A byte of Python's.
+    fn of_reply(reply: u8) -> Self {
+        match reply {
+            0 => Self::Valid,
+            1 => Self::Invalid,
+            2 => Self::NotJson,
+            _ => Self::None,
+        }
+    }
+
     fn of(outcome: &Result<(), Mismatch>) -> Self {
         match outcome.as_ref().map_err(|mismatch| mismatch.kind) {
             Ok(()) => Self::Valid,
@@ -120,7 +131,7 @@ impl Run {
     fn new(seed: u64) -> Self {
         Self {
             seed,
-            choices: Choices(seed),
+            choices: Choices::new(seed),
             python: Python::start(),
             cases: 0,
             schemas: 0,
@@ -195,20 +206,14 @@ impl Run {
         for (subject, replies) in subjects.iter().zip(replies.chunks(PAYLOADS)) {
             self.schemas += 1;
             for (index, reply) in replies.iter().enumerate() {
-                let python = match reply {
-                    0 => Verdict::Valid,
-                    1 => Verdict::Invalid,
-                    2 => Verdict::NotJson,
-                    _ => Verdict::None,
-                };
-                self.compare(subject, index, python);
+                self.compare(subject, index, Verdict::of_reply(*reply));
             }
         }
     }
 
     /// A schema with payloads, and what we say; `None` when the schema would have no end.
     fn subject(&mut self) -> Option<Subject> {
-        let draft = self.choices.one(&Draft::ALL);
+        let draft = self.choices.pick(&Draft::ALL);
         let schema = Schemas {
             choices: &mut self.choices,
             draft,
@@ -321,11 +326,8 @@ impl Run {
             if let Some(schema) = known::items_without_booleans(&subject.peers_schema())
                 && subject.draft < Draft::Draft202012
             {
-                let mut frame = Frame::to_judge();
-                frame.push(subject.draft, &schema.to_string(), &[payload.to_vec()]);
-                self.python.send(&frame);
-                let agrees = self.python.receive() == [u8::from(ours != Verdict::Valid)];
-                return agrees.then_some(Reason::BooleanItemsInPython);
+                let python = self.python.verdict(subject.draft, &schema, payload);
+                return (python == ours).then_some(Reason::BooleanItemsInPython);
             }
             return None;
         }
@@ -339,12 +341,7 @@ impl Run {
             return Some(Reason::NameTwice);
         }
         let schema = subject.peers_schema();
-        let mut agrees = |schema: &Json| {
-            let mut frame = Frame::to_judge();
-            frame.push(subject.draft, &schema.to_string(), &[payload.to_vec()]);
-            self.python.send(&frame);
-            self.python.receive() == [u8::from(ours != Verdict::Valid)]
-        };
+        let mut agrees = |schema: &Json| self.python.verdict(subject.draft, schema, payload) == ours;
         let patterns = known::patterns_for_python(&schema);
         if patterns.as_ref().is_some_and(&mut agrees) {
             return Some(Reason::PatternInPython);
@@ -357,10 +354,8 @@ impl Run {
         // Two against one, and nothing but these keywords makes the difference.
         let without = known::without_unevaluated(&schema)?;
         let plain = compile(&known::without_unevaluated(&subject.schema)?.to_string())?;
-        let mut frame = Frame::to_judge();
-        frame.push(subject.draft, &without.to_string(), &[payload.to_vec()]);
-        self.python.send(&frame);
-        let agrees = self.python.receive() == [u8::from(plain.validate(payload).is_err())];
+        let python = self.python.verdict(subject.draft, &without, payload);
+        let agrees = python == Verdict::of(&plain.validate(payload));
         (agrees && crates == ours).then_some(Reason::UnevaluatedInPython)
     }
 

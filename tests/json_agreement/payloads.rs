@@ -55,8 +55,8 @@ pub fn arbitrary(choices: &mut Choices, depth: usize) -> Json {
     match choices.below(if depth == 0 { 7 } else { 11 }) {
         0 => Json::Null,
         1 => Json::Bool(choices.once_in(2)),
-        2..=4 => Json::number(choices.one(&NUMBERS)),
-        5 | 6 => Json::text(choices.one(&TEXTS)),
+        2..=4 => Json::number(choices.pick(&NUMBERS)),
+        5 | 6 => Json::text(choices.pick(&TEXTS)),
         7 | 8 => {
             let count = choices.below(5);
             Json::Array((0..count).map(|_| arbitrary(choices, depth - 1)).collect())
@@ -194,12 +194,12 @@ impl<'a> Sampler<'a> {
             .filter(|(kind, said)| *said && allowed.contains(kind))
             .collect();
         if !meant.is_empty() && depth > 0 && !self.choices.once_in(6) {
-            return self.choices.one(&meant).0;
+            return self.choices.pick(&meant).0;
         }
         if allowed.is_empty() {
             "null"
         } else {
-            self.choices.one(&allowed)
+            self.choices.pick(&allowed)
         }
     }
 
@@ -242,7 +242,7 @@ impl<'a> Sampler<'a> {
     fn string(&mut self, flat: &[&Json]) -> Json {
         let count = |schema: &Json, name: &str| schema.get(name).and_then(Json::as_count);
         for _ in 0..12 {
-            let text = self.choices.one(&TEXTS);
+            let text = self.choices.pick(&TEXTS);
             let length = text.chars().count();
             let holds = flat.iter().all(|schema| {
                 count(schema, "minLength").is_none_or(|least| length >= least)
@@ -315,11 +315,11 @@ impl<'a> Sampler<'a> {
                 }
             }
             for _ in 0..schema.get("minProperties").and_then(Json::as_count).unwrap_or(0) {
-                add(self.choices.one(&NAMES));
+                add(self.choices.pick(&NAMES));
             }
         }
         if self.choices.once_in(3) {
-            add(self.choices.one(&NAMES));
+            add(self.choices.pick(&NAMES));
         }
         let mut members = Vec::new();
         for name in names {
@@ -388,8 +388,8 @@ pub fn change(choices: &mut Choices, value: &mut Json) {
             let at = choices.below(members.len());
             match choices.below(7) {
                 0 => drop(members.remove(at)),
-                1 => members.push((choices.one(&NAMES).to_owned(), arbitrary(choices, 1))),
-                2 => members[at].0 = choices.one(&NAMES).to_owned(),
+                1 => members.push((choices.pick(&NAMES).to_owned(), arbitrary(choices, 1))),
+                2 => members[at].0 = choices.pick(&NAMES).to_owned(),
                 _ => change(choices, &mut members[at].1),
             }
         }
@@ -398,10 +398,10 @@ pub fn change(choices: &mut Choices, value: &mut Json) {
                 Ok(number) if choices.once_in(3) => format!("{number}.0"),
                 Ok(number) if choices.once_in(3) => format!("{number}e0"),
                 Ok(number) => (number + 1 - 2 * choices.below(2) as i64).to_string(),
-                Err(_) => choices.one(&NUMBERS).to_owned(),
+                Err(_) => choices.pick(&NUMBERS).to_owned(),
             };
         }
-        Json::String(text) if !choices.once_in(3) => text.push_str(choices.one(&TEXTS)),
+        Json::String(text) if !choices.once_in(3) => text.push_str(choices.pick(&TEXTS)),
         other => *other = arbitrary(choices, 2),
     }
 }
@@ -412,12 +412,12 @@ pub fn damage(choices: &mut Choices, text: &mut Vec<u8>) {
     for _ in 0..=choices.below(3) {
         let at = choices.below(text.len() + 1);
         match choices.below(6) {
-            0 | 1 => text.insert(at, choices.one(BYTES)),
-            2 if at < text.len() => text[at] = choices.one(BYTES),
+            0 | 1 => text.insert(at, choices.pick(BYTES)),
+            2 if at < text.len() => text[at] = choices.pick(BYTES),
             3 if at < text.len() => drop(text.remove(at)),
             4 => text.truncate(at),
             _ => {
-                let word = choices.one(&[
+                let word = choices.pick(&[
                     r#""\ud83d""#,
                     "NaN",
                     "-Infinity",
@@ -444,7 +444,7 @@ pub fn spell(choices: &mut Choices, value: &Json) -> Vec<u8> {
     let (mut out, mut in_string, mut escaped) = (Vec::new(), false, false);
     for byte in text.bytes() {
         if !in_string && matches!(byte, b',' | b':' | b'[' | b'}' | b']') && choices.once_in(3) {
-            out.extend(choices.one(&[" ", "\n", "\r\n\t"]).bytes());
+            out.extend(choices.pick(&[" ", "\n", "\r\n\t"]).bytes());
         }
         if in_string && byte == b'a' && !escaped {
             out.extend_from_slice(br"\u0061");

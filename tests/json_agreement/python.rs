@@ -1,6 +1,7 @@
 //! Python's jsonschema in a child process; see `peer.py` for the frames.
 
-use crate::json::Draft;
+use crate::Verdict;
+use crate::json::{Draft, Json};
 use crate::judge::{Judge, piece};
 use crate::places;
 use std::process::Command;
@@ -39,6 +40,17 @@ impl Python {
 
     pub fn receive(&mut self) -> Vec<u8> {
         self.0.receive()
+    }
+
+    /// Of one payload.
+    pub fn verdict(&mut self, draft: Draft, schema: &Json, payload: &[u8]) -> Verdict {
+        let mut frame = Frame::to_judge();
+        frame.push(draft, &schema.to_string(), &[payload.to_vec()]);
+        self.send(&frame);
+        match *self.receive() {
+            [reply] => Verdict::of_reply(reply),
+            ref replies => panic!("Python's answer has {} bytes for one payload", replies.len()),
+        }
     }
 
     /// Its own words on one payload.

@@ -149,7 +149,7 @@ impl Schemas<'_> {
         let draft = self.draft;
         let one = |name: &str, value: Json| vec![(name.to_owned(), value)];
         match self.choices.below(17) {
-            0..=2 => one("type", Json::text(self.choices.one(&TYPES))),
+            0..=2 => one("type", Json::text(self.choices.pick(&TYPES))),
             3 => {
                 let types = self.choices.some(&TYPES, 3);
                 one("type", Json::Array(types.into_iter().map(Json::text).collect()))
@@ -157,9 +157,9 @@ impl Schemas<'_> {
             4 => one("enum", Json::Array(self.distinct_values())),
             5 if draft >= Draft::Draft6 => one("const", self.value(2)),
             6 | 7 => self.limits(),
-            8 => one("multipleOf", Json::number(self.choices.one(&DIVISORS))),
+            8 => one("multipleOf", Json::number(self.choices.pick(&DIVISORS))),
             9 => self.counts("minLength", "maxLength"),
-            10 => one("pattern", Json::text(self.choices.one(&PATTERNS))),
+            10 => one("pattern", Json::text(self.choices.pick(&PATTERNS))),
             11 => self.counts("minItems", "maxItems"),
             12 => one("uniqueItems", Json::Bool(!self.choices.once_in(4))),
             13 => self.counts("minProperties", "maxProperties"),
@@ -181,7 +181,7 @@ impl Schemas<'_> {
             } else {
                 (
                     "$dynamicRef",
-                    self.choices.one(&["#node", "#node", "other#node", "#anchor"]),
+                    self.choices.pick(&["#node", "#node", "other#node", "#anchor"]),
                 )
             };
             // Of a resource that has no such anchor.
@@ -210,7 +210,7 @@ impl Schemas<'_> {
             if self.choices.once_in(3) {
                 continue;
             }
-            let limit = Json::number(self.choices.one(&LIMITS));
+            let limit = Json::number(self.choices.pick(&LIMITS));
             let exclusive = self.choices.once_in(3);
             if exclusive && !draft_4 {
                 members.push((name[1].to_owned(), limit));
@@ -314,7 +314,7 @@ impl Schemas<'_> {
                 members
             }
             20 | 21 if modern => {
-                let name = self.choices.one(&[
+                let name = self.choices.pick(&[
                     "unevaluatedItems",
                     "unevaluatedProperties",
                     "unevaluatedProperties",
@@ -355,7 +355,7 @@ impl Schemas<'_> {
     }
 
     fn name(&mut self) -> String {
-        self.choices.one(&NAMES).to_owned()
+        self.choices.pick(&NAMES).to_owned()
     }
 
     fn names(&mut self) -> Json {

@@ -124,16 +124,16 @@ pub fn mutate(choices: &mut Choices, text: &str) -> String {
             0 => drop(tokens.remove(at)),
             1 => tokens.insert(at, tokens[other].clone()),
             2 => tokens.swap(at, other),
-            3 | 4 => (*choices.of(WORDS)).clone_into(&mut tokens[at]),
-            5 => tokens.insert(at, (*choices.of(WORDS)).to_owned()),
+            3 | 4 => (*choices.one(WORDS)).clone_into(&mut tokens[at]),
+            5 => tokens.insert(at, (*choices.one(WORDS)).to_owned()),
             _ => {
                 // Between two statements.
                 let ends: Vec<_> = (0..tokens.len())
                     .filter(|i| matches!(&*tokens[*i], ";" | "{" | "}"))
                     .collect();
                 if !ends.is_empty() {
-                    let at = *choices.of(&ends);
-                    tokens.insert(at + 1, (*choices.of(STATEMENTS)).to_owned());
+                    let at = *choices.one(&ends);
+                    tokens.insert(at + 1, (*choices.one(STATEMENTS)).to_owned());
                 }
             }
         }

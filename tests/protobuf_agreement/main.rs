@@ -12,6 +12,7 @@
 )]
 
 mod acceptance;
+#[path = "../choices/mod.rs"]
 mod choices;
 mod google;
 #[path = "../judge/mod.rs"]

@@ -39,7 +39,7 @@ impl Writer<'_> {
         let tables = self.tables;
         let message = &tables.messages[id];
         let mut fields: Vec<Vec<u8>> = Vec::new();
-        let keep = *self.choices.of(&[30, 60, 90]);
+        let keep = *self.choices.one(&[30, 60, 90]);
         let mut oneofs = Vec::new();
         for field in message.fields.values() {
             let is_needed = field.required || (message.is_entry && field.is_message());
@@ -80,7 +80,7 @@ impl Writer<'_> {
     fn field(&mut self, field: &Field, depth: i32, out: &mut Vec<Vec<u8>>) {
         self.budget = self.budget.saturating_sub(1);
         if self.choices.below(1000) < self.freedom.wrong_wire_types * 10 {
-            let wire_type = *self.choices.of(&[0, 1, 2, 3, 5]);
+            let wire_type = *self.choices.one(&[0, 1, 2, 3, 5]);
             let value = self.any_value(field.number, wire_type, 2);
             out.push(value);
             return;
@@ -141,14 +141,14 @@ impl Writer<'_> {
             Kind::Bool if !self.loosely(10) => self.varint(number & 1, out),
             Kind::Enum(enumeration) if !self.loosely(10) => {
                 let values: Vec<i32> = enumeration.values().map(|value| value.number()).collect();
-                let value = i64::from(*self.choices.of(&values));
+                let value = i64::from(*self.choices.one(&values));
                 self.varint(value as u64, out);
             }
             Kind::Int32 | Kind::Uint32 | Kind::Sint32 if !self.loosely(10) => {
                 self.varint(i64::from(number as i32) as u64, out);
             }
             Kind::String => {
-                let piece = &"aé€𝄞"[..*self.choices.of(&[0, 1, 3, 6, 10])];
+                let piece = &"aé€𝄞"[..*self.choices.one(&[0, 1, 3, 6, 10])];
                 let mut text = piece.repeat(self.choices.below(20)).into_bytes();
                 if self.loosely(3) {
                     text.push(0xff);
@@ -169,12 +169,12 @@ impl Writer<'_> {
             0 => 1 + self.choices.below(30) as u32,
             1 => 1 + self.choices.below(200_000) as u32,
             2 => (1 << 29) - 1 - self.choices.below(3) as u32,
-            _ => *self.choices.of(&[15, 16, 2047, 2048, 18_999, 19_500, 1000]),
+            _ => *self.choices.one(&[15, 16, 2047, 2048, 18_999, 19_500, 1000]),
         };
         if level == 0 && self.tables.messages[message].fields.contains_key(&number) {
             return Vec::new();
         }
-        let wire_type = *self.choices.of(&[0, 1, 2, 3, 5]);
+        let wire_type = *self.choices.one(&[0, 1, 2, 3, 5]);
         self.any_value(number, wire_type, level)
     }
 
@@ -260,7 +260,7 @@ fn split(body: &[u8], choices: &mut Choices) -> (Vec<u8>, Vec<u8>) {
             cuts.push(at.min(body.len()));
         }
     }
-    let (first, second) = body.split_at(*choices.of(&cuts));
+    let (first, second) = body.split_at(*choices.one(&cuts));
     (first.to_vec(), second.to_vec())
 }
 
@@ -274,7 +274,7 @@ pub fn damage(choices: &mut Choices, payload: &mut Vec<u8>) {
             3 if at < payload.len() => drop(payload.remove(at)),
             4 => payload.insert(at, choices.next() as u8),
             5 => {
-                let more = vec![*choices.of(&[0, 0x80, 0xff]); 1 + choices.below(10)];
+                let more = vec![*choices.one(&[0, 0x80, 0xff]); 1 + choices.below(10)];
                 payload.splice(at..at, more);
             }
             _ => {
@@ -315,7 +315,7 @@ pub fn tower(choices: &mut Choices, tables: &Tables) -> Vec<u8> {
         if inner.is_empty() {
             break;
         }
-        let field = *choices.of(&inner);
+        let field = *choices.one(&inner);
         way.push(field);
         message = field.target;
     }

@@ -175,7 +175,7 @@ impl<'a> FileWriter<'a> {
         let first = if self.proto3 {
             0
         } else {
-            *self.choices.of(&[0, 1, -5])
+            *self.choices.one(&[0, 1, -5])
         };
         let prefix = name;
         writeln!(
@@ -192,7 +192,7 @@ impl<'a> FileWriter<'a> {
         for _ in 0..count {
             if all_required {
                 cursor += 1;
-                let scalar = *self.choices.of(SCALARS);
+                let scalar = *self.choices.one(SCALARS);
                 let name = self.name();
                 writeln!(self.text, "required {scalar} f{name} = {cursor};").unwrap();
                 continue;
@@ -228,7 +228,7 @@ impl<'a> FileWriter<'a> {
             0 => 1000 + *cursor,
             1 => *self
                 .choices
-                .of(&[15, 16, 2047, 2048, 18_999, 20_000, 90_000, 262_143]),
+                .one(&[15, 16, 2047, 2048, 18_999, 20_000, 90_000, 262_143]),
             2 => (1 << 29) - 1 - self.choices.below(4) as u32,
             3..6 => *cursor + 1 + self.choices.below(60) as u32,
             _ => *cursor + 1,
@@ -252,7 +252,7 @@ impl<'a> FileWriter<'a> {
     /// A type that a field may have, and whether it is a number.
     fn type_name(&mut self) -> (String, bool) {
         match self.choices.below(10) {
-            0 | 1 => (self.choices.of(&self.types.messages).clone(), false),
+            0 | 1 => (self.choices.one(&self.types.messages).clone(), false),
             2 => {
                 let open_only = self.proto3 || self.choices.chance(30);
                 let known = if open_only {
@@ -263,10 +263,10 @@ impl<'a> FileWriter<'a> {
                 if known.is_empty() {
                     return ("int32".into(), true);
                 }
-                (self.choices.of(known).clone(), true)
+                (self.choices.one(known).clone(), true)
             }
             _ => {
-                let scalar = *self.choices.of(SCALARS);
+                let scalar = *self.choices.one(SCALARS);
                 (scalar.to_owned(), !matches!(scalar, "string" | "bytes"))
             }
         }
@@ -300,11 +300,11 @@ impl<'a> FileWriter<'a> {
                 let is_enum = matches!(type_name.rsplit('.').next(), Some("E" | "K"));
                 let own = format!(".{}.Z", self.package);
                 let value = if is_enum && !self.proto3 { &own } else { &type_name };
-                let key = *self.choices.of(KEYS);
+                let key = *self.choices.one(KEYS);
                 writeln!(self.text, "map<{key}, {value}> f{name} = {number};").unwrap();
             }
             2 if !self.proto3 => {
-                let label = *self.choices.of(&["optional", "repeated", "required"]);
+                let label = *self.choices.one(&["optional", "repeated", "required"]);
                 self.group(label, number);
             }
             3 | 4 => writeln!(self.text, "repeated {type_name} f{name} = {number};").unwrap(),
@@ -329,14 +329,14 @@ impl<'a> FileWriter<'a> {
         if self.proto3 || self.types.extendable.is_empty() {
             return false;
         }
-        let extended = self.choices.of(&self.types.extendable).clone();
+        let extended = self.choices.one(&self.types.extendable).clone();
         writeln!(self.text, "extend {extended} {{").unwrap();
         for _ in 0..=self.choices.below(3) {
             // Each number once in all files: the names are counted through, and files have numbers of their own.
             let name = self.name();
             let own = if self.package == "t" { 0 } else { 400 };
-            let number = self.choices.of(&EXTENSIONS).0 + name as u32 + own;
-            let label = *self.choices.of(&["optional", "repeated"]);
+            let number = self.choices.one(&EXTENSIONS).0 + name as u32 + own;
+            let label = *self.choices.one(&["optional", "repeated"]);
             if self.choices.chance(15) {
                 self.group(label, number);
                 continue;
