@@ -4,10 +4,9 @@
 use super::errors::RegistryError;
 use super::state::{Metadata, schema_type_from_name, subject_name};
 use super::state::{Reference, SchemaContent, State, VersionId, level_name, resolve};
-use crate::schema::{CompatibilityLevel, Schema, SchemaType, Version};
+use crate::schema::{CompatibilityLevel, Schema, Version};
 use serde::Deserialize;
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -17,8 +16,6 @@ const AT_ONCE: usize = 4;
 const TIME_MAX: Duration = Duration::from_secs(30);
 /// References of one schema.
 const REFERENCES_MAX: usize = 1_000;
-/// Subjects that are remembered as warned about; beyond it warnings may repeat.
-const WARNED_MAX: usize = 10_000;
 /// An earlier schema is quoted up to this many characters in an answer.
 const QUOTED_MAX: usize = 1_024;
 
@@ -53,22 +50,18 @@ pub struct Admitted {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Compatibility {
     Compatible,
-    /// This language's rules are not enforced yet.
-    NotEnforced,
     /// Why not, in Confluent's form.
     Incompatible(Vec<String>),
 }
 
 pub struct Admission {
     permits: Arc<Semaphore>,
-    warned: Mutex<HashSet<Arc<str>>>,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         Self {
             permits: Arc::new(Semaphore::new(AT_ONCE)),
-            warned: Mutex::default(),
         }
     }
 }
@@ -126,29 +119,10 @@ impl Admission {
         };
         let result = match answer {
             Compatibility::Compatible => "compatible",
-            Compatibility::NotEnforced => "not_enforced",
             Compatibility::Incompatible(_) => "incompatible",
         };
         metrics::counter!("schema_registry_compatibility_checks_total", "result" => result).increment(1);
         Ok(answer)
-    }
-
-    /// Says once a subject that its level is not enforced.
-    pub fn warn_not_enforced(&self, subject: &Arc<str>, schema_type: SchemaType, level: CompatibilityLevel) {
-        let Ok(mut warned) = self.warned.lock() else {
-            return;
-        };
-        if warned.len() >= WARNED_MAX {
-            warned.clear();
-        }
-        if warned.insert(subject.clone()) {
-            tracing::warn!(
-                %subject,
-                level = level_name(level),
-                "compatibility of {} schemas is not enforced yet: every change is accepted",
-                schema_type.as_str()
-            );
-        }
     }
 
     /// Runs `work` on a blocking thread. A permit is held until it really ends, also when nobody waits any more.
@@ -264,7 +238,6 @@ fn check(
         FullTransitive => (true, true, true),
     };
     let count = if transitive { previous.len() } else { 1 };
-    let mut enforced = true;
     let started = Instant::now();
     for (version, content) in previous.iter().rev().take(count) {
         if started.elapsed() > TIME_MAX {
@@ -283,16 +256,11 @@ fn check(
                     forward.then(|| (old.incompatibilities(&admitted.schema), "old", "new")),
                 ];
                 for (found, reader, writer) in found.into_iter().flatten() {
-                    match found {
-                        Some(found) => {
-                            reasons.extend(
-                                found
-                                    .iter()
-                                    .map(|reason| reason.confluent_message(reader, writer)),
-                            );
-                        }
-                        Option::None => enforced = false,
-                    }
+                    reasons.extend(
+                        found
+                            .iter()
+                            .map(|reason| reason.confluent_message(reader, writer)),
+                    );
                 }
             }
         }
@@ -306,11 +274,7 @@ fn check(
             return Ok(Compatibility::Incompatible(reasons));
         }
     }
-    Ok(if enforced {
-        Compatibility::Compatible
-    } else {
-        Compatibility::NotEnforced
-    })
+    Ok(Compatibility::Compatible)
 }
 
 fn quote(text: &str) -> String {

@@ -150,11 +150,6 @@ impl Core {
             .await?
         {
             Compatibility::Compatible => Ok(()),
-            Compatibility::NotEnforced => {
-                self.admission
-                    .warn_not_enforced(subject, admitted.content.schema_type, level);
-                Ok(())
-            }
             Compatibility::Incompatible(reasons) => {
                 tracing::debug!(%subject, level = level_name(level), "an incompatible schema was refused");
                 Err(RegistryError::Incompatible {

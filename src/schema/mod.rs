@@ -74,15 +74,17 @@ pub enum Formats {
 }
 
 /// One reason why two schemas are not compatible, in Confluent's words where it has them
-/// (`READER_FIELD_MISSING_DEFAULT_VALUE` …).
+/// (`READER_FIELD_MISSING_DEFAULT_VALUE`, `FIELD_SCALAR_KIND_CHANGED`, `REQUIRED_ATTRIBUTE_ADDED` …).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Incompatibility {
+    /// The language whose rule it is: Confluent prints each a little differently.
+    pub schema_type: SchemaType,
     pub kind: &'static str,
     /// A sentence that speaks of `the reader schema` and `the writer schema`.
     pub description: String,
-    /// What Confluent gives besides: the missing field's name, the two types. May be empty.
+    /// What Confluent gives besides for Avro: the missing field's name, the two types. May be empty.
     pub additional_info: String,
-    /// A JSON pointer: `/fields/1/type`.
+    /// Where: `/fields/1/type` (Avro), `#/Order/3` (Protobuf), `#/properties/total` (JSON Schema).
     pub path: String,
 }
 
@@ -95,10 +97,16 @@ impl Incompatibility {
             .description
             .replace("he reader schema", &format!("he {reader} schema"))
             .replace("he writer schema", &format!("he {writer} schema"));
-        format!(
-            "{{errorType:'{}', description:'{description}', additionalInfo:'{}'}}",
-            self.kind, self.additional_info
-        )
+        let kind = self.kind;
+        match self.schema_type {
+            SchemaType::Avro => format!(
+                "{{errorType:'{kind}', description:'{description}', additionalInfo:'{}'}}",
+                self.additional_info
+            ),
+            SchemaType::Protobuf => format!("{{errorType:\"{kind}\", description:\"{description}\"}}"),
+            // Its two quotes do not match in Confluent's text either.
+            SchemaType::Json => format!("{{errorType:\"{kind}\", description:\"{description}'}}"),
+        }
     }
 }
 
@@ -202,6 +210,17 @@ impl Schema {
         }
     }
 
+    /// The text with everything in one order, which `normalize=true` asks for (`ParsedSchema.normalize()`): schemas that
+    /// differ only in how they are written have one text.
+    #[must_use]
+    pub fn normalized(&self) -> String {
+        match self {
+            Self::Avro(schema) => schema.normalized(),
+            Self::Protobuf(schema) => schema.normalized(),
+            Self::Json(schema) => schema.normalized(),
+        }
+    }
+
     /// The text in another of the forms that Confluent's registry gives (`ParsedSchema.formattedString()`):
     /// `serialized` is the base64 of a Protobuf `FileDescriptorProto`. `None`: this language has no such form, and the
     /// registered text stands.
@@ -226,12 +245,16 @@ impl Schema {
     }
 
     /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can.
-    /// `None` when this language's rules are not enforced yet (Protobuf and JSON Schema).
     #[must_use]
-    pub fn incompatibilities(&self, writer: &Self) -> Option<Vec<Incompatibility>> {
+    pub fn incompatibilities(&self, writer: &Self) -> Vec<Incompatibility> {
         match (self, writer) {
-            (Self::Avro(reader), Self::Avro(writer)) => Some(avro::compat::incompatibilities(reader, writer)),
-            (reader, writer) if reader.schema_type() != writer.schema_type() => Some(vec![Incompatibility {
+            (Self::Avro(reader), Self::Avro(writer)) => avro::compat::incompatibilities(reader, writer),
+            (Self::Protobuf(reader), Self::Protobuf(writer)) => {
+                protobuf::compat::incompatibilities(reader, writer)
+            }
+            (Self::Json(reader), Self::Json(writer)) => json::compat::incompatibilities(reader, writer),
+            (reader, writer) => vec![Incompatibility {
+                schema_type: reader.schema_type(),
                 kind: "TYPE_MISMATCH",
                 description: format!(
                     "schema types differ: {} and {}",
@@ -240,8 +263,7 @@ impl Schema {
                 ),
                 additional_info: String::new(),
                 path: "/".to_owned(),
-            }]),
-            _ => None,
+            }],
         }
     }
 }

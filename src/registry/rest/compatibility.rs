@@ -5,7 +5,7 @@ use super::body::{Answer, JsonBody, Query, json};
 use crate::registry::admission::{Compatibility, SchemaRequest};
 use crate::registry::core::live_contents;
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{self, SchemaContent, VersionId, level_name, subject_name};
+use crate::registry::state::{self, SchemaContent, VersionId, subject_name};
 use crate::schema::Version;
 use axum::extract::{Path, State};
 use serde_json::json as value;
@@ -59,16 +59,8 @@ async fn check(
         }
         other => other?,
     };
-    let schema_type = admitted.content.schema_type.as_str();
     let (compatible, messages) = match core.admission.check(state, admitted, previous, level).await? {
         Compatibility::Compatible => (true, vec![]),
-        Compatibility::NotEnforced => (
-            true,
-            vec![format!(
-                "{} is not enforced yet for {schema_type} schemas: every change is accepted",
-                level_name(level)
-            )],
-        ),
         Compatibility::Incompatible(reasons) => (false, reasons),
     };
     if verbose {

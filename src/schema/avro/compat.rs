@@ -5,7 +5,7 @@
 //! later, has the answer that it had the first time.
 use super::AvroSchema;
 use super::model::{Field, Kind, Model, Named, TypeId};
-use crate::schema::Incompatibility;
+use crate::schema::{Incompatibility, SchemaType};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -263,6 +263,7 @@ fn reason(
     location: &[Step],
 ) -> Incompatibility {
     Incompatibility {
+        schema_type: SchemaType::Avro,
         kind,
         description,
         additional_info,

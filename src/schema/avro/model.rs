@@ -194,6 +194,12 @@ impl AvroSchema {
         self.canonical.to_string()
     }
 
+    /// Confluent's normalised form.
+    #[must_use]
+    pub fn normalized(&self) -> String {
+        self.canonical()
+    }
+
     /// Compiles the program that checks payloads.
     ///
     /// # Errors

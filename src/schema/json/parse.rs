@@ -51,6 +51,12 @@ impl JsonSchema {
         self.canonical.clone()
     }
 
+    /// Confluent's normalised form.
+    #[must_use]
+    pub fn normalized(&self) -> String {
+        self.canonical()
+    }
+
     /// The program that checks payloads.
     ///
     /// # Errors

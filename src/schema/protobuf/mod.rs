@@ -7,6 +7,7 @@ mod source;
 mod options;
 mod aggregate;
 mod canonical;
+pub mod compat;
 mod program;
 mod walk;
 mod values;

@@ -71,6 +71,12 @@ impl ProtobufSchema {
         canonical::print(&self.written)
     }
 
+    /// Confluent's normalised form.
+    #[must_use]
+    pub fn normalized(&self) -> String {
+        self.canonical()
+    }
+
     /// The base64 of the linked file's `FileDescriptorProto`: the form that Python's client reads schemas in
     /// (`format=serialized`).
     #[must_use]
