@@ -222,12 +222,13 @@ impl Schema {
     }
 
     /// The text in another of the forms that Confluent's registry gives (`ParsedSchema.formattedString()`):
-    /// `serialized` is the base64 of a Protobuf `FileDescriptorProto`. `None`: this language has no such form, and the
+    /// `serialized` is the base64 of a Protobuf `FileDescriptorProto`, `resolved` is Avro with its references written out. `None`: this language has no such form, and the
     /// registered text stands.
     #[must_use]
     pub fn formatted(&self, format: &str) -> Option<String> {
         match (self, format) {
             (Self::Protobuf(schema), "serialized") => Some(schema.serialized()),
+            (Self::Avro(schema), "resolved") => schema.resolved().ok(),
             _ => None,
         }
     }

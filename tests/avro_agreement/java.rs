@@ -75,4 +75,26 @@ impl Java {
     pub fn why(&mut self, payload: &[u8]) -> String {
         String::from_utf8_lossy(&self.ask(&[b"E", payload].concat())).into_owned()
     }
+
+    /// Kind, location and message of each reason why a reader cannot read what a writer wrote; or what Java throws.
+    /// `None`: one of them is no schema to Java.
+    pub fn incompatibilities(
+        &mut self,
+        reader: &str,
+        writer: &str,
+    ) -> Option<Result<Vec<[String; 3]>, String>> {
+        let answer = self.ask(&[&b"C"[..], &piece(reader.as_bytes()), &piece(writer.as_bytes())].concat());
+        let text = String::from_utf8(answer[1..].to_vec()).unwrap();
+        match answer[0] {
+            0 => return Some(Err(text)),
+            1 => {}
+            _ => return None,
+        }
+        let mut words: Vec<String> = text.split('\0').map(str::to_owned).collect();
+        words.pop();
+        let reasons = words.chunks(3);
+        Some(Ok(reasons
+            .map(|reason| reason.to_vec().try_into().unwrap())
+            .collect()))
+    }
 }

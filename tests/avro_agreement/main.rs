@@ -13,6 +13,8 @@ mod apache;
 mod changes;
 #[path = "../choices/mod.rs"]
 mod choices;
+mod compatibility;
+mod evolutions;
 mod java;
 #[path = "../judge/mod.rs"]
 mod judge;

@@ -198,7 +198,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn write_value(out: &mut String, value: &Value) {
+pub(super) fn write_value(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -248,7 +248,7 @@ fn write_double(out: &mut String, number: f64) {
 }
 
 /// A JSON string as Jackson writes it: short escapes where there are any, upper-case hexadecimal where not.
-fn write_text(out: &mut String, text: &str) {
+pub(super) fn write_text(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {

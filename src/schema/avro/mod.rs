@@ -1,6 +1,7 @@
 //! Avro (specification 1.12): parse, canonical text, compatibility, and the payload walk.
 //!
-//! `model` is what the others share. `parse` makes it, `canonical` writes it, `defaults` holds it to what a new
+//! `model` is what the others share. `parse` makes it, `canonical` writes it, `normalize` writes it in one order,
+//! `defaults` holds it to what a new
 //! schema must keep, `compat` compares two, `program` compiles it, `validate` runs the program over payloads, and
 //! `explain` says where a refused payload went wrong.
 
@@ -10,6 +11,7 @@ mod defaults;
 mod explain;
 mod model;
 mod names;
+mod normalize;
 pub mod parse;
 mod program;
 pub mod validate;

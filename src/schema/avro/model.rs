@@ -2,6 +2,7 @@
 //! number and no walk has to follow ownership.
 use super::canonical;
 use super::defaults;
+use super::normalize;
 use super::parse::Parser;
 use super::program::Program;
 use super::validate::AvroValidator;
@@ -150,6 +151,10 @@ pub struct AvroSchema {
     pub(super) model: Arc<Model>,
     pub(super) root: TypeId,
     canonical: Arc<str>,
+    /// The full names of the references' own types.
+    known: Arc<[String]>,
+    /// Kept because the normalised text is one that is read again.
+    references: Arc<[ReferencedSchema]>,
 }
 
 impl AvroSchema {
@@ -171,11 +176,13 @@ impl AvroSchema {
             known.push(parser.model.kind(root).full_name().to_owned());
         }
         let root = parser.document(text)?;
-        let canonical = canonical::text(&parser.model, root, known)?.into();
+        let canonical = canonical::text(&parser.model, root, known.clone())?.into();
         Ok(Self {
             model: Arc::new(parser.model),
             root,
             canonical,
+            known: known.into(),
+            references: references.into(),
         })
     }
 
@@ -194,10 +201,21 @@ impl AvroSchema {
         self.canonical.to_string()
     }
 
-    /// Confluent's normalised form.
+    /// Confluent's normalised form (`AvroSchema.normalize()`). Where Confluent's code fails over a schema that it
+    /// accepts (a default that does not fit, which only an old registration may have), the canonical text stands.
     #[must_use]
     pub fn normalized(&self) -> String {
-        self.canonical()
+        normalize::text(&self.model, self.root, self.known.to_vec())
+            .and_then(|text| Self::parse(&text, &self.references).ok())
+            .map_or_else(|| self.canonical(), |normalized| normalized.canonical())
+    }
+
+    /// Confluent's `format=resolved`: the text with referenced types written out where they are first met.
+    ///
+    /// # Errors
+    /// [`SchemaError::OverLimit`] when it nests too deep.
+    pub fn resolved(&self) -> Result<String, SchemaError> {
+        canonical::text(&self.model, self.root, Vec::new())
     }
 
     /// Compiles the program that checks payloads.

@@ -6,6 +6,7 @@ import java.io.EOFException;
 import java.nio.charset.StandardCharsets;
 import org.apache.avro.NameValidator;
 import org.apache.avro.Schema;
+import org.apache.avro.SchemaCompatibility;
 import org.apache.avro.SystemLimitException;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.io.BinaryDecoder;
@@ -21,6 +22,9 @@ import org.apache.avro.io.DecoderFactory;
  * P (length, payload)...: answers one byte a payload of the last schema: 0 valid, 1 not, 2 over a limit of this
  *   library, 3 its stack overflowed.
  * E payload: answers why it is not valid.
+ * C (length, reader's schema) (length, writer's schema): answers a byte, 1, 0 when it throws, 2 when one of them is
+ *   no schema; then of each reason why
+ *   the reader cannot read what the writer wrote its kind, location and message, each before a zero; or the exception.
  */
 public final class AvroVerdicts {
   private static final byte VALID = 0;
@@ -65,6 +69,8 @@ public final class AvroVerdicts {
         return schema(new String(question, 1, question.length - 1, StandardCharsets.UTF_8));
       case 'P':
         return payloads(question);
+      case 'C':
+        return compatibility(question);
       default:
         byte[] payload = java.util.Arrays.copyOfRange(question, 1, question.length);
         return String.valueOf(read(payload)).getBytes(StandardCharsets.UTF_8);
@@ -102,6 +108,39 @@ public final class AvroVerdicts {
 
   private static Schema parse(String text, NameValidator names, boolean defaults) {
     return new Schema.Parser(names).setValidateDefaults(defaults).parse(text);
+  }
+
+  private byte[] compatibility(byte[] question) throws Exception {
+    var in = new DataInputStream(new java.io.ByteArrayInputStream(question, 1, question.length - 1));
+    var answer = new java.io.ByteArrayOutputStream();
+    Schema reader;
+    Schema writer;
+    try {
+      reader = held(in.readNBytes(in.readInt()));
+      writer = held(in.readNBytes(in.readInt()));
+    } catch (RuntimeException | StackOverflowError refusal) {
+      return new byte[] {2};
+    }
+    try {
+      var result = SchemaCompatibility.checkReaderWriterCompatibility(reader, writer).getResult();
+      answer.write(1);
+      for (var reason : result.getIncompatibilities()) {
+        for (String word : new String[] {
+            reason.getType().name(), reason.getLocation(), reason.getMessage() }) {
+          answer.writeBytes(word.getBytes(StandardCharsets.UTF_8));
+          answer.write(0);
+        }
+      }
+    } catch (Exception | StackOverflowError | OutOfMemoryError thrown) {
+      answer.reset();
+      answer.write(0);
+      answer.writeBytes(thrown.toString().getBytes(StandardCharsets.UTF_8));
+    }
+    return answer.toByteArray();
+  }
+
+  private static Schema held(byte[] text) {
+    return parse(new String(text, StandardCharsets.UTF_8), NameValidator.NO_VALIDATION, false);
   }
 
   private byte[] payloads(byte[] question) throws Exception {

@@ -6,6 +6,7 @@
 )]
 mod compat;
 mod hostile;
+mod normalize;
 mod paths;
 mod parse;
 mod payload;
