@@ -23,6 +23,12 @@ pub struct Setup {
     pub policies: String,
     /// Lines of `limits:`.
     pub limits: String,
+    /// The registry's `store:`; none is a file in the gateway's folder.
+    pub store: String,
+    /// The level until `PUT /config`.
+    pub compatibility: String,
+    /// Lines under `registry.embedded`, for example `tls: {...}`.
+    pub registry_extra: String,
 }
 
 impl Setup {
@@ -35,6 +41,9 @@ impl Setup {
             listener_extra: String::new(),
             policies: String::new(),
             limits: String::new(),
+            store: String::new(),
+            compatibility: "NONE".to_owned(),
+            registry_extra: String::new(),
         }
     }
 
@@ -75,15 +84,21 @@ impl Setup {
         if !self.limits.is_empty() {
             file += &format!("  limits:\n{}", indented(&self.limits, 4));
         }
+        let store = if self.store.is_empty() {
+            format!("{{ file: {} }}", folder.path().join("registry").display())
+        } else {
+            self.store.clone()
+        };
         file += &format!(
             "  drain_timeout: 5s
 registry:
   embedded:
     listen: {registry}
-    store: {{ file: {} }}
-    compatibility: NONE
-",
-            folder.path().join("registry").display()
+    store: {store}
+    compatibility: {compatibility}
+{registry_extra}",
+            compatibility = self.compatibility,
+            registry_extra = indented(&self.registry_extra, 4),
         );
         if !self.policies.is_empty() {
             file += &format!("policies:\n{}", indented(&self.policies, 2));

@@ -20,5 +20,6 @@ pub mod payloads;
 pub mod places;
 pub mod process;
 pub mod records;
+pub mod registry_clients;
 pub mod relay;
 pub mod tls;

@@ -1,0 +1,59 @@
+//! Registry clients of other houses, unmodified, find Confluent's registry in ours: confluent-kafka-python (each of its
+//! methods, in both styles), confluent-kafka-go (each method, and its serializers), `@confluentinc/schemaregistry`
+//! (each method, and its serializers), `@kafkajs/confluent-schema-registry`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod support;
+
+use std::sync::LazyLock;
+use support::gateway::{Portcullis, Setup};
+use support::kafka::Kafka;
+use support::registry_clients::{Connection, Verdict, go_client, node_clients, python_client};
+
+static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
+
+/// Checks that fail until contexts, all settings, `format=resolved` and Avro's normalised form are in: a check that begins
+/// to pass must leave this list.
+const PYTHON_NOT_YET: [&str; 8] = [
+    "resolved",
+    "normalized, the same",
+    "looked up normalized",
+    "is_configured",
+    "ids count for themselves",
+    "the contexts",
+    "by id and subject",
+    "methods that were not tried",
+];
+const OTHERS_NOT_YET: [&str; 1] = ["configured"];
+
+#[test]
+fn every_client_works_with_the_file_store() {
+    let registry = start(|_| {});
+    clients_work(&Connection::new(&format!("http://{}", registry.registry)));
+}
+
+fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {
+    let mut setup = Setup::new(&KAFKA.bootstrap());
+    setup.compatibility = "BACKWARD".to_owned();
+    change(&mut setup);
+    setup.start()
+}
+
+/// One after another: some of them change the global level and mode for a moment.
+fn clients_work(connection: &Connection) {
+    found(&python_client(connection, "sync"), 180, &PYTHON_NOT_YET);
+    found(&python_client(connection, "async"), 180, &PYTHON_NOT_YET);
+    found(&go_client(connection), 50, &OTHERS_NOT_YET);
+    found(&node_clients(connection), 42, &OTHERS_NOT_YET);
+}
+
+/// At least so many checks passed, and exactly these failed.
+fn found(verdict: &Verdict, passed_min: u64, failed: &[&str]) {
+    assert_eq!(verdict.failed, failed, "{}", verdict.lines);
+    assert!(verdict.passed >= passed_min, "only {} checks", verdict.passed);
+}
