@@ -11,9 +11,12 @@
 mod support;
 
 use std::sync::LazyLock;
+use support::clients::create_topics;
 use support::gateway::{Portcullis, Setup};
 use support::kafka::Kafka;
-use support::registry_clients::{Connection, Verdict, go_client, node_clients, python_client};
+use support::registry_clients::{
+    Connection, Verdict, go_client, node_clients, python_client, python_of_old, python_serializers,
+};
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
 
@@ -34,7 +37,11 @@ const OTHERS_NOT_YET: [&str; 1] = ["configured"];
 #[test]
 fn every_client_works_with_the_file_store() {
     let registry = start(|_| {});
-    clients_work(&Connection::new(&format!("http://{}", registry.registry)));
+    create_topics(&KAFKA.bootstrap(), &["old-avro"], 1);
+    clients_work(
+        &registry,
+        &Connection::new(&format!("http://{}", registry.registry)),
+    );
 }
 
 fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {
@@ -45,9 +52,16 @@ fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {
 }
 
 /// One after another: some of them change the global level and mode for a moment.
-fn clients_work(connection: &Connection) {
+fn clients_work(registry: &Portcullis, connection: &Connection) {
     found(&python_client(connection, "sync"), 180, &PYTHON_NOT_YET);
     found(&python_client(connection, "async"), 180, &PYTHON_NOT_YET);
+    found(&python_serializers(connection), 45, &[]);
+    // Sends through the gateway, whose policy asks the same registry about every record.
+    found(
+        &python_of_old(connection, &registry.bootstrap, "old-avro"),
+        15,
+        &[],
+    );
     found(&go_client(connection), 50, &OTHERS_NOT_YET);
     found(&node_clients(connection), 42, &OTHERS_NOT_YET);
 }

@@ -71,6 +71,16 @@ pub fn python_client(connection: &Connection, style: &str) -> Verdict {
     verdict(python("registry_client.py"), connection, &[style])
 }
 
+/// confluent-kafka-python's serializers and deserializers, without a broker.
+pub fn python_serializers(connection: &Connection) -> Verdict {
+    verdict(python("registry_serializers.py"), connection, &[])
+}
+
+/// `confluent_kafka.avro`, the client of before 2020, through a broker.
+pub fn python_of_old(connection: &Connection, bootstrap: &str, topic: &str) -> Verdict {
+    verdict(python("registry_old.py"), connection, &[bootstrap, topic])
+}
+
 /// confluent-kafka-go's package `schemaregistry`, every method, and its serializers.
 pub fn go_client(connection: &Connection) -> Verdict {
     let program = built().join("registry-go");

@@ -128,11 +128,16 @@ pub async fn versions(State(core): State<App>, Path(id): Path<String>, query: Qu
     json(&query.page()?.of(uses))
 }
 
-pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>) -> Answer {
+/// `format` as for an id: Confluent's Protobuf deserialiser asks for `serialized` when a header carries the GUID.
+pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>, query: Query) -> Answer {
     let state = core.state();
     let id = Digest::from_guid(&guid).and_then(|digest| state.id_of(digest));
     let id = id.ok_or_else(|| RegistryError::SchemaIdNotFound(guid.clone()))?;
-    json(&schema_string(&state, id, None)?.0)
+    let (mut shown, content) = schema_string(&state, id, None)?;
+    if let Some(formatted) = core.formatted(content, query.text("format")).await? {
+        shown.schema = formatted.into();
+    }
+    json(&shown)
 }
 
 pub async fn ids_of_guid(State(core): State<App>, Path(guid): Path<String>) -> Answer {
