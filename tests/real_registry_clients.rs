@@ -46,7 +46,7 @@ fn every_client_works_with_the_file_store() {
 
 fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {
     let mut setup = Setup::new(&KAFKA.bootstrap());
-    setup.compatibility = "BACKWARD".to_owned();
+    "BACKWARD".clone_into(&mut setup.compatibility);
     change(&mut setup);
     setup.start()
 }
