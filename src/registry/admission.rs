@@ -2,8 +2,9 @@
 //! with earlier versions. Schemas come from anybody, so this runs on blocking threads, few at a time.
 
 use super::errors::RegistryError;
-use super::state::{Metadata, schema_type_from_name, subject_name};
-use super::state::{Reference, SchemaContent, State, VersionId, level_name, resolve};
+use super::state::qualified::beside;
+use super::state::{ConfigValue, Metadata, Reference, RuleSet, SchemaContent, State, VersionId};
+use super::state::{level_name, lenient, not_found, resolve, schema_type_from_name};
 use crate::schema::{CompatibilityLevel, Schema, Version};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -20,30 +21,63 @@ const REFERENCES_MAX: usize = 1_000;
 const QUOTED_MAX: usize = 1_024;
 
 /// The body of a registration, a look-up and a compatibility check (Confluent's `RegisterSchemaRequest`). Other
-/// fields are ignored, as its community edition does with rule sets.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// fields are ignored, as there.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SchemaRequest {
+    #[serde(deserialize_with = "lenient::text")]
     pub schema: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub schema_type: Option<String>,
     pub references: Option<Vec<ReferenceRequest>>,
     pub metadata: Option<Metadata>,
+    pub rule_set: Option<RuleSet>,
+    #[serde(deserialize_with = "lenient::integer")]
     pub id: Option<i64>,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub version: Option<i64>,
+    /// Tags inside the schema's text are not edited here: a request that asks for it is refused.
+    pub schema_tags_to_add: Option<Vec<serde_json::Value>>,
+    pub schema_tags_to_remove: Option<Vec<serde_json::Value>>,
+    pub propagate_schema_tags: Option<bool>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ReferenceRequest {
+    #[serde(deserialize_with = "lenient::text")]
+    pub name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub subject: Option<String>,
+    /// -1 is the latest.
+    #[serde(deserialize_with = "lenient::integer")]
     pub version: Option<i64>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-pub struct ReferenceRequest {
-    pub name: Option<String>,
-    pub subject: Option<String>,
-    /// -1 is the latest.
-    pub version: Option<i64>,
+impl From<&Reference> for ReferenceRequest {
+    fn from(reference: &Reference) -> Self {
+        Self {
+            name: Some(reference.name.clone()),
+            subject: Some(reference.subject.clone()),
+            version: Some(reference.version.into()),
+        }
+    }
+}
+
+/// How a request's schema is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reading {
+    /// It has to keep rules that older registrations may break, and refers to nothing deleted (`isNew` of Confluent's
+    /// `SchemaProvider`).
+    pub as_new: bool,
+    /// Its normalised text is its identity.
+    pub normalize: bool,
 }
 
 /// A schema that was parsed.
 pub struct Admitted {
     pub content: Arc<SchemaContent>,
-    schema: Schema,
+    pub(super) schema: Schema,
 }
 
 /// The answer to "may this schema follow those?".
@@ -67,54 +101,61 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Parses a request's schema; its references are looked up in `state`. A schema that is offered as `new` has to
-    /// keep rules that older registrations may break (`isNew` of Confluent's `SchemaProvider`).
+    /// Parses a request's schema, meant for `subject`; its references are looked up in `state`.
     ///
     /// # Errors
     /// [`RegistryError::InvalidSchema`] when it cannot be parsed within its limits.
     pub async fn parse(
         &self,
         state: Arc<State>,
+        subject: Arc<str>,
         request: Arc<SchemaRequest>,
-        new: bool,
+        reading: Reading,
     ) -> Result<Arc<Admitted>, RegistryError> {
-        self.run(move || parse(&state, &request, new).map(Arc::new)).await
+        self.run(move || parse(&state, &subject, &request, reading).map(Arc::new))
+            .await
     }
 
-    /// The text of a registered schema in another form, where its language has one.
+    /// The text of a schema registered under `subject` in another form, where its language has one.
     ///
     /// # Errors
     /// When it takes too long or no longer parses.
     pub async fn formatted(
         &self,
         state: Arc<State>,
+        subject: Arc<str>,
         content: Arc<SchemaContent>,
         format: String,
     ) -> Result<Option<String>, RegistryError> {
         self.run(move || {
-            let references = resolve(&state, &content).map_err(RegistryError::InvalidSchema)?;
-            let schema = Schema::parse(content.schema_type, &content.text, &references)
-                .map_err(|error| RegistryError::InvalidSchema(error.to_string()))?;
+            let schema = parse_stored(&state, &subject, &content).map_err(RegistryError::InvalidSchema)?;
             Ok(schema.formatted(&format))
         })
         .await
     }
 
-    /// Compares `admitted` with `previous` (oldest first) at `level`.
+    /// Compares `admitted` with `previous` versions of `subject` (oldest first) as its configuration wants.
     ///
     /// # Errors
     /// Only when it takes too long or fails unexpectedly.
     pub async fn check(
         &self,
         state: Arc<State>,
+        subject: Arc<str>,
         admitted: Arc<Admitted>,
         previous: Vec<(Version, Arc<SchemaContent>)>,
-        level: CompatibilityLevel,
     ) -> Result<Compatibility, RegistryError> {
+        let config = state.config_in_scope(Some(&subject));
+        let level = config.compatibility.unwrap_or(CompatibilityLevel::Backward);
+        let previous = of_group(&config, &admitted.content, previous);
         let answer = if level == CompatibilityLevel::None || previous.is_empty() {
             Compatibility::Compatible
         } else {
-            self.run(move || check(&state, &admitted, &previous, level))
+            let rules = Rules {
+                level,
+                validate_fields: config.validate_fields.unwrap_or(false),
+            };
+            self.run(move || check(&state, &subject, &admitted, &previous, rules))
                 .await?
         };
         let result = match answer {
@@ -126,7 +167,7 @@ impl Admission {
     }
 
     /// Runs `work` on a blocking thread. A permit is held until it really ends, also when nobody waits any more.
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
     ) -> Result<T, RegistryError> {
@@ -154,7 +195,35 @@ fn too_long() -> RegistryError {
     RegistryError::Timeout("Parsing or comparing the schema took too long".to_owned())
 }
 
-fn parse(state: &State, request: &SchemaRequest, new: bool) -> Result<Admitted, RegistryError> {
+/// What a comparison goes by.
+#[derive(Clone, Copy)]
+struct Rules {
+    level: CompatibilityLevel,
+    validate_fields: bool,
+}
+
+/// The versions of the schema's own compatibility group: those with the same value of the metadata property that the
+/// configuration names.
+fn of_group(
+    config: &ConfigValue,
+    content: &SchemaContent,
+    mut previous: Vec<(Version, Arc<SchemaContent>)>,
+) -> Vec<(Version, Arc<SchemaContent>)> {
+    if let Some(group) = &config.compatibility_group {
+        fn value<'a>(content: &'a SchemaContent, group: &str) -> Option<&'a String> {
+            content.metadata.as_ref()?.properties.get(group)
+        }
+        previous.retain(|(_, old)| value(old, group) == value(content, group));
+    }
+    previous
+}
+
+pub(super) fn parse(
+    state: &State,
+    subject: &str,
+    request: &SchemaRequest,
+    reading: Reading,
+) -> Result<Admitted, RegistryError> {
     let text = request.schema.as_deref().unwrap_or_default();
     if text.trim().is_empty() {
         return Err(RegistryError::InvalidSchema("Empty schema".to_owned()));
@@ -165,27 +234,50 @@ fn parse(state: &State, request: &SchemaRequest, new: bool) -> Result<Admitted, 
     let invalid = |why: &dyn std::fmt::Display| {
         RegistryError::InvalidSchema(format!("Invalid schema of type {type_name}, details: {why}"))
     };
-    let references = references_of(state, request).map_err(|why| invalid(&why))?;
+    let references = references_of(state, subject, request, !reading.as_new).map_err(|why| invalid(&why))?;
     let mut content = SchemaContent {
         schema_type,
         text: text.into(),
         references,
         metadata: request.metadata.clone(),
+        rule_set: request.rule_set.clone(),
     };
-    let dependencies = resolve(state, &Arc::new(content.clone())).map_err(|why| invalid(&why))?;
+    let dependencies = resolve(state, subject, &Arc::new(content.clone())).map_err(|why| invalid(&why))?;
     let schema = Schema::parse(schema_type, text, &dependencies).map_err(|error| invalid(&error))?;
-    if new {
+    if reading.as_new {
         schema.check_as_new().map_err(|error| invalid(&error))?;
     }
-    content.text = schema.canonical().into();
+    if reading.normalize {
+        content.text = schema.normalized().into();
+        let place = |reference: &Reference| (reference.subject.clone(), reference.version);
+        content.references.sort_by_key(place);
+        content.references.dedup();
+    } else {
+        content.text = schema.canonical().into();
+    }
     Ok(Admitted {
         content: Arc::new(content),
         schema,
     })
 }
 
+/// Parses what `subject` holds.
+pub(super) fn parse_stored(
+    state: &State,
+    subject: &str,
+    content: &Arc<SchemaContent>,
+) -> Result<Schema, String> {
+    let references = resolve(state, subject, content)?;
+    Schema::parse(content.schema_type, &content.text, &references).map_err(|error| error.to_string())
+}
+
 /// A request's references, complete and with `latest` put into numbers.
-fn references_of(state: &State, request: &SchemaRequest) -> Result<Vec<Reference>, String> {
+fn references_of(
+    state: &State,
+    subject: &str,
+    request: &SchemaRequest,
+    with_deleted: bool,
+) -> Result<Vec<Reference>, String> {
     let requested = request.references.as_deref().unwrap_or_default();
     if requested.len() > REFERENCES_MAX {
         return Err(format!("more than {REFERENCES_MAX} references"));
@@ -193,7 +285,7 @@ fn references_of(state: &State, request: &SchemaRequest) -> Result<Vec<Reference
     requested
         .iter()
         .map(|reference| {
-            let (Some(name), Some(subject), Some(version)) =
+            let (Some(name), Some(referenced), Some(version)) =
                 (&reference.name, &reference.subject, reference.version)
             else {
                 return Err(format!(
@@ -205,14 +297,14 @@ fn references_of(state: &State, request: &SchemaRequest) -> Result<Vec<Reference
                         .map_or_else(|| "null".to_owned(), |version| version.to_string())
                 ));
             };
-            let subject = subject_name(subject).map_err(|error| error.to_string())?;
+            let place = beside(subject, referenced);
             let asked = VersionId::parse(&version.to_string()).map_err(|error| error.to_string())?;
-            let (version, _) = state.version(subject, asked, true).ok_or_else(|| {
-                format!("No schema reference found for subject \"{subject}\" and version {version}")
-            })?;
+            let (version, _) = state
+                .version(&place, asked, with_deleted)
+                .ok_or_else(|| not_found(&place, version))?;
             Ok(Reference {
                 name: name.clone(),
-                subject: subject.to_owned(),
+                subject: referenced.clone(),
                 version: version.0,
             })
         })
@@ -221,14 +313,15 @@ fn references_of(state: &State, request: &SchemaRequest) -> Result<Vec<Reference
 
 fn check(
     state: &State,
+    subject: &str,
     admitted: &Admitted,
     previous: &[(Version, Arc<SchemaContent>)],
-    level: CompatibilityLevel,
+    rules: Rules,
 ) -> Result<Compatibility, RegistryError> {
     use CompatibilityLevel::{
         Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive, None,
     };
-    let (backward, forward, transitive) = match level {
+    let (backward, forward, transitive) = match rules.level {
         None => return Ok(Compatibility::Compatible),
         Backward => (true, false, false),
         BackwardTransitive => (true, false, true),
@@ -245,10 +338,7 @@ fn check(
             return Err(too_long());
         }
         let mut reasons = Vec::new();
-        match resolve(state, content).and_then(|dependencies| {
-            Schema::parse(content.schema_type, &content.text, &dependencies)
-                .map_err(|error| error.to_string())
-        }) {
+        match parse_stored(state, subject, content) {
             Err(why) => reasons.push(format!("Unexpected exception during compatibility check: {why}")),
             Ok(old) => {
                 let found = [
@@ -268,8 +358,9 @@ fn check(
             reasons.push(format!("{{oldSchemaVersion: {}}}", version.0));
             reasons.push(quote(&content.text));
             reasons.push(format!(
-                "{{validateFields: 'false', compatibility: '{}'}}",
-                level_name(level)
+                "{{validateFields: '{}', compatibility: '{}'}}",
+                rules.validate_fields,
+                level_name(rules.level)
             ));
             return Ok(Compatibility::Incompatible(reasons));
         }

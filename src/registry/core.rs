@@ -2,33 +2,34 @@
 
 use super::admission::{Admission, Admitted, Compatibility, SchemaRequest};
 use super::errors::RegistryError;
+use super::registration::{Prepared, Registered, Wanted, look_up, prepare};
 use super::source::Source;
-use super::state::{Command, Mode, Outcome, Register, SchemaContent, State, SubjectState, level_name};
+use super::state::qualified::{DEFAULT_CONTEXT, context_of};
+use super::state::{Command, Mode, Outcome, Register, SchemaContent, State, SubjectState, WantedVersion};
 use super::writer::WriterHandle;
-use crate::schema::{SchemaId, SchemaType, Version};
+use crate::schema::{SchemaId, Version};
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Registrations of one subject take turns; this many subjects may be at it together.
 const STRIPES: usize = 64;
 /// A registration whose subject keeps moving under it gives up.
 const ATTEMPTS_MAX: usize = 16;
 
+/// The `error_code` of an incompatible schema that every client knows; Confluent's newest releases can say 40901.
+pub const INCOMPATIBLE_CODE: u32 = 409;
+
 pub struct Core {
     source: Arc<Source>,
     writer: WriterHandle,
     pub admission: Admission,
     pub cluster_id: String,
+    /// The `error_code` of an incompatible schema.
+    pub incompatible_code: u32,
     stripes: [Mutex<()>; STRIPES],
     hasher: RandomState,
-}
-
-/// A schema in its subject.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Registered {
-    pub id: SchemaId,
-    pub version: Version,
 }
 
 impl Core {
@@ -39,6 +40,7 @@ impl Core {
             writer,
             admission: Admission::default(),
             cluster_id,
+            incompatible_code: INCOMPATIBLE_CODE,
             stripes: [const { Mutex::const_new(()) }; STRIPES],
             hasher: RandomState::new(),
         }
@@ -64,50 +66,52 @@ impl Core {
         &self,
         subject: &Arc<str>,
         request: Arc<SchemaRequest>,
+        normalize: bool,
         force: bool,
     ) -> Result<Registered, RegistryError> {
-        let (id, version) = (id_of(&request)?, version_of(&request)?);
-        for _ in 0..ATTEMPTS_MAX {
-            let admitted = self
-                .admission
-                .parse(self.state(), request.clone(), request.id.is_none())
-                .await?;
-            if id.is_none()
-                && version.is_none()
-                && let Some((version, found)) =
-                    self.state().look_up(subject, admitted.content.digest(), false)
-            {
-                return Ok(Registered {
-                    id: found.id,
-                    version,
-                });
-            }
-            let stripe = usize::try_from(self.hasher.hash_one(subject) % STRIPES as u64).unwrap_or(0);
-            let _turn = match self.stripes.get(stripe) {
-                Some(stripe) => stripe.lock().await,
-                None => return Err(RegistryError::INTERNAL),
-            };
+        let wanted = Wanted {
+            id: id_of(&request)?,
+            version: version_of(&request)?,
+            normalize,
+        };
+        let mut prepared = self.prepare(subject, &request, wanted).await?;
+        let _turn = self.turn(subject).await?;
+        for attempt in 0..ATTEMPTS_MAX {
             let state = self.state();
-            let checked = state.revision(subject);
-            let mode = state.mode_in_scope(Some(subject));
+            let moved = |prepared: &Prepared| match prepared {
+                Prepared::Found(_) => false,
+                Prepared::New { checked, .. } => *checked != state.revision(subject),
+            };
+            if attempt > 0 || moved(&prepared) {
+                prepared = self.prepare(subject, &request, wanted).await?;
+            }
+            let (admitted, checked) = match &prepared {
+                Prepared::Found(found) => return Ok(found.clone()),
+                Prepared::New { admitted, checked } => (admitted.clone(), *checked),
+            };
             // In a mode that refuses it anyway, the refusal is the writer's.
-            if !force && mode == Mode::ReadWrite && id.is_none() {
+            if !force && state.mode_in_scope(Some(subject)) == Mode::ReadWrite && wanted.id.is_none() {
                 self.check(&state, subject, &admitted).await?;
             }
             let content = admitted.content.clone();
             let register = Register {
                 subject: subject.clone(),
-                content,
-                id,
-                version,
+                content: content.clone(),
+                id: wanted.id,
+                version: wanted.version,
                 checked,
             };
-            match self.submit(Command::Register(register)).await? {
-                Outcome::Registered { id, version } => {
+            if let Outcome::Registered { id, version } = self.submit(Command::Register(register)).await? {
+                if context_of(subject) == DEFAULT_CONTEXT {
                     self.warm(id);
-                    return Ok(Registered { id, version });
                 }
-                _stale => {}
+                return Ok(Registered {
+                    subject: subject.clone(),
+                    id,
+                    version,
+                    content,
+                    recorded: None,
+                });
             }
         }
         Err(RegistryError::Timeout(
@@ -115,21 +119,64 @@ impl Core {
         ))
     }
 
-    /// What `format=` asks for instead of the registered text; `None` where that text stands. Only Protobuf has another
-    /// form, so nothing else is parsed again.
-    pub async fn formatted(
+    async fn prepare(
         &self,
-        content: &Arc<SchemaContent>,
-        format: Option<&str>,
-    ) -> Result<Option<String>, RegistryError> {
-        match format {
-            Some(format) if content.schema_type == SchemaType::Protobuf && !format.is_empty() => {
-                self.admission
-                    .formatted(self.state(), content.clone(), format.to_owned())
-                    .await
-            }
-            _ => Ok(None),
+        subject: &Arc<str>,
+        request: &Arc<SchemaRequest>,
+        wanted: Wanted,
+    ) -> Result<Prepared, RegistryError> {
+        let (state, subject, request) = (self.state(), subject.clone(), request.clone());
+        self.admission
+            .run(move || prepare(&state, &subject, &request, wanted))
+            .await
+    }
+
+    /// Registrations of one subject wait for one another here.
+    async fn turn(&self, subject: &Arc<str>) -> Result<MutexGuard<'_, ()>, RegistryError> {
+        let stripe = usize::try_from(self.hasher.hash_one(subject) % STRIPES as u64).unwrap_or(0);
+        match self.stripes.get(stripe) {
+            Some(stripe) => Ok(stripe.lock().await),
+            None => Err(RegistryError::INTERNAL),
         }
+    }
+
+    /// Finds a schema under a subject.
+    ///
+    /// # Errors
+    /// [`RegistryError::InvalidSchema`] when it is none.
+    pub async fn look_up(
+        &self,
+        state: Arc<State>,
+        subject: Arc<str>,
+        request: Arc<SchemaRequest>,
+        normalize: bool,
+        with_deleted: bool,
+    ) -> Result<Option<Registered>, RegistryError> {
+        self.admission
+            .run(move || look_up(&state, &subject, &request, normalize, with_deleted))
+            .await
+    }
+
+    /// The text of a schema of `subject` as `format=` asks for it; the registered text where its language has no such
+    /// form. Nothing is parsed when no format is asked for.
+    ///
+    /// # Errors
+    /// When the schema no longer parses, or that takes too long.
+    pub async fn text_of<'a>(
+        &self,
+        subject: &str,
+        content: &'a Arc<SchemaContent>,
+        format: Option<&str>,
+    ) -> Result<Cow<'a, str>, RegistryError> {
+        let stored = Cow::Borrowed(content.text.as_ref());
+        let Some(format) = format.map(str::trim).filter(|format| !format.is_empty()) else {
+            return Ok(stored);
+        };
+        let formatted = self
+            .admission
+            .formatted(self.state(), subject.into(), content.clone(), format.to_owned())
+            .await?;
+        Ok(formatted.map_or(stored, Cow::Owned))
     }
 
     async fn check(
@@ -138,23 +185,19 @@ impl Core {
         subject: &Arc<str>,
         admitted: &Arc<Admitted>,
     ) -> Result<(), RegistryError> {
-        let digest = admitted.content.digest();
-        if state.look_up(subject, digest, false).is_some() {
-            return Ok(());
-        }
-        let level = state.level(subject);
         let previous = live_contents(state, subject);
         match self
             .admission
-            .check(state.clone(), admitted.clone(), previous, level)
+            .check(state.clone(), subject.clone(), admitted.clone(), previous)
             .await?
         {
             Compatibility::Compatible => Ok(()),
             Compatibility::Incompatible(reasons) => {
-                tracing::debug!(%subject, level = level_name(level), "an incompatible schema was refused");
+                tracing::debug!(%subject, "an incompatible schema was refused");
                 Err(RegistryError::Incompatible {
                     subject: subject.to_string(),
                     details: format!("[{}]", reasons.join(", ")),
+                    code: self.incompatible_code,
                 })
             }
         }
@@ -193,15 +236,15 @@ fn id_of(request: &SchemaRequest) -> Result<Option<SchemaId>, RegistryError> {
     }
 }
 
-/// 0 and -1 let the registry count.
-fn version_of(request: &SchemaRequest) -> Result<Option<Version>, RegistryError> {
+fn version_of(request: &SchemaRequest) -> Result<WantedVersion, RegistryError> {
     match request.version {
-        None | Some(-1 | 0) => Ok(None),
+        None | Some(0) => Ok(WantedVersion::Any),
+        Some(-1) => Ok(WantedVersion::Latest),
         Some(version) => match i32::try_from(version)
             .ok()
             .and_then(|version| u32::try_from(version).ok())
         {
-            Some(version) => Ok(Some(Version(version))),
+            Some(version) => Ok(WantedVersion::Number(Version(version))),
             None => Err(RegistryError::InvalidVersion(version.to_string())),
         },
     }

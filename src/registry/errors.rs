@@ -33,7 +33,12 @@ pub enum RegistryError {
     #[error(
         "Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: {details}"
     )]
-    Incompatible { subject: String, details: String },
+    Incompatible {
+        subject: String,
+        details: String,
+        /// 409, or 40901 where the configuration says so.
+        code: u32,
+    },
     #[error("{0}")]
     InvalidSchema(String),
     #[error(
@@ -53,6 +58,11 @@ pub enum RegistryError {
     ReferenceExists(String),
     #[error("The specified subject '{0}' is not a valid.")]
     InvalidSubject(String),
+    #[error("{0}")]
+    InvalidRuleSet(String),
+    /// As subjects of the context begin.
+    #[error("The specified context '{0}' is not empty.")]
+    ContextNotEmpty(String),
     /// The body is not the JSON that is wanted.
     #[error("{0}")]
     MalformedBody(String),
@@ -99,8 +109,7 @@ impl RegistryError {
             Self::VersionNotSoftDeleted { .. } => 40407,
             Self::CompatibilityNotConfigured(_) => 40408,
             Self::ModeNotConfigured(_) => 40409,
-            // Confluent's newest releases can answer 40901; 409 is what every client knows.
-            Self::Incompatible { .. } => 409,
+            Self::Incompatible { code, .. } => *code,
             Self::InvalidSchema(_) => 42201,
             Self::InvalidVersion(_) => 42202,
             Self::InvalidCompatibility => 42203,
@@ -108,6 +117,8 @@ impl RegistryError {
             Self::OperationNotPermitted(_) => 42205,
             Self::ReferenceExists(_) => 42206,
             Self::InvalidSubject(_) => 42208,
+            Self::InvalidRuleSet(_) => 42210,
+            Self::ContextNotEmpty(_) => 42211,
             Self::MalformedBody(_) => 400,
             Self::EmptyBody => 422,
             Self::Http(status, _) => u32::from(*status),

@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod core;
 pub mod errors;
+pub mod registration;
 pub mod rest;
 pub mod source;
 pub mod state;

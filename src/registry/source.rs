@@ -1,9 +1,10 @@
-//! The gateway's door: which schema is an id under a subject, answered from memory.
+//! The gateway's door: which schema is an id under a subject of the default context, answered from memory.
 //!
 //! One snapshot holds the state and, beside it, what the hot path needs: by id the subjects with their newest live
 //! version, each with a cell for the compiled schema. A call is one load of the snapshot, one hash look-up, one
 //! binary search among the id's subjects, and the clone of an `Arc`.
 
+use super::state::qualified::DEFAULT_CONTEXT;
 use super::state::{SchemaContent, State, Touched, resolve};
 use crate::contract::{Governing, Lookup, Presence, SchemaSource};
 use crate::schema::{Schema, SchemaId, Subject, Validator, Version};
@@ -54,7 +55,7 @@ impl Source {
     pub fn new(state: Arc<State>) -> Self {
         let touched = Touched {
             subjects: state.subjects().map(|(name, _)| name.clone()).collect(),
-            ids: state.ids().map(|(id, _)| id).collect(),
+            ids: state.ids(DEFAULT_CONTEXT).map(|(id, _)| id).collect(),
         };
         let empty = Snapshot {
             state: state.clone(),
@@ -122,7 +123,7 @@ impl Source {
 impl Snapshot {
     /// What the state says about an id, with what was compiled before.
     fn entry(&self, id: SchemaId) -> Option<IdEntry> {
-        let in_state = self.state.id(id)?;
+        let in_state = self.state.id(DEFAULT_CONTEXT, id)?;
         let old = self
             .ids
             .get(&id)
@@ -188,7 +189,7 @@ impl IdEntry {
 }
 
 fn compile(state: &State, content: &Arc<SchemaContent>) -> Result<Arc<Validator>, Arc<str>> {
-    let references = resolve(state, content)?;
+    let references = resolve(state, "", content)?;
     Schema::parse(content.schema_type, &content.text, &references)
         .and_then(|schema| schema.validator())
         .map(Arc::new)

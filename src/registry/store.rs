@@ -29,12 +29,6 @@ pub enum StoreError {
     Open { path: PathBuf, source: Box<redb::Error> },
     #[error("the registry's store {} is of format {found}, this version reads format {FORMAT}", path.display())]
     Format { path: PathBuf, found: String },
-    #[error("record {sequence} of the registry's store {} cannot be read: {source}", path.display())]
-    Record {
-        path: PathBuf,
-        sequence: u64,
-        source: RecordError,
-    },
     #[error("the registry's store {} has a gap before record {sequence}: restore it from a copy", path.display())]
     Gap { path: PathBuf, sequence: u64 },
     #[error("{0}")]
@@ -56,7 +50,7 @@ impl Store {
     /// Opens or makes the file in `folder` and folds its log.
     ///
     /// # Errors
-    /// [`StoreError`] when the folder or file cannot be used, or a record in it is not understood.
+    /// [`StoreError`] when the folder or file cannot be used.
     pub fn open(folder: &Path, default_level: CompatibilityLevel) -> Result<(Self, State), StoreError> {
         std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
             path: folder.to_owned(),
@@ -85,12 +79,7 @@ impl Store {
                 return Err(StoreError::Gap { path, sequence });
             }
             let (timestamp_ms, key, value) = entry.value();
-            let record = Record::decode(key, value).map_err(|source| StoreError::Record {
-                path: path.clone(),
-                sequence,
-                source,
-            })?;
-            state.apply(record, timestamp_ms, &mut Touched::default());
+            state.apply(Record::decode(key, value), timestamp_ms, &mut Touched::default());
             next_sequence += 1;
         }
         drop(log);

@@ -1,7 +1,11 @@
 //! Bodies in and out.
 
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{Metadata, Reference, VersionState};
+use crate::registry::registration::Registered;
+use crate::registry::state::qualified::beside;
+use crate::registry::state::{
+    ConfigValue, Metadata, QualifiedSubject, Reference, RuleSet, SchemaContent, VersionState,
+};
 use crate::schema::Version;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -15,6 +19,8 @@ use std::time::Duration;
 
 /// The largest body that is read. The schema languages have limits of their own below it.
 const BODY_BYTES_MAX: usize = 10 << 20;
+/// Confluent's `schema.search.max.limit`.
+const SCHEMAS_LISTED_MAX: usize = 1_000;
 /// A body that trickles in is given up.
 const BODY_TIME_MAX: Duration = Duration::from_mins(1);
 
@@ -71,7 +77,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             .await
             .map_err(|_| RegistryError::Http(408, "Request Timeout"))?
             .map_err(|_| RegistryError::BODY_TOO_LARGE)?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
             return Err(RegistryError::EmptyBody);
         }
         serde_json::from_slice(&bytes)
@@ -109,7 +115,13 @@ impl Query {
         self.0.get(name).map(String::as_str)
     }
 
-    /// `offset` and `limit`; a negative limit is none.
+    /// Whether a schema's text is normalised: asked for, or configured.
+    #[must_use]
+    pub fn normalize(&self, config: &ConfigValue) -> bool {
+        self.flag("normalize") || config.normalize.unwrap_or(false)
+    }
+
+    /// `offset` and `limit`; a limit below 1 is none.
     ///
     /// # Errors
     /// As JAX-RS has it, 404 for what is no number.
@@ -123,7 +135,7 @@ impl Query {
         };
         Ok(Page {
             offset: usize::try_from(number("offset", 0)?).unwrap_or(0),
-            limit: usize::try_from(number("limit", -1)?).ok(),
+            limit: usize::try_from(number("limit", -1)?).ok().filter(|limit| *limit > 0),
         })
     }
 }
@@ -142,57 +154,183 @@ impl Page {
             .collect()
     }
 
-    /// No more than `max`, whatever is asked for.
-    #[must_use]
-    pub fn at_most(self, max: usize) -> Self {
+    /// A page of whole schemas has a limit of its own.
+    pub fn of_schemas<T>(self, items: impl Iterator<Item = T>) -> Vec<T> {
+        let limit = self.limit.filter(|limit| *limit <= SCHEMAS_LISTED_MAX);
         Self {
-            limit: Some(self.limit.unwrap_or(max).min(max)),
+            limit: Some(limit.unwrap_or(SCHEMAS_LISTED_MAX)),
             ..self
         }
+        .of(items)
     }
 }
 
-/// A version as Confluent's `Schema`, `SchemaString` and `RegisterSchemaResponse` show it; what is not set is left
-/// out.
-#[derive(Serialize, Default)]
+fn is_empty<T>(list: &[T]) -> bool {
+    list.is_empty()
+}
+
+/// Confluent's `Schema` and `ExtendedSchema`: a version in its subject. What is not set is left out; the fields stand in
+/// the order in which Jackson writes theirs.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SchemaJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<u32>,
+    pub subject: &'a str,
+    pub version: u32,
+    pub id: u32,
     pub guid: String,
     pub schema_type: &'static str,
-    #[serde(skip_serializing_if = "<[Reference]>::is_empty")]
+    #[serde(skip_serializing_if = "is_empty")]
     pub references: &'a [Reference],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a Metadata>,
     pub schema: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_id: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ts: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<bool>,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub aliases: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_set: Option<&'a RuleSet>,
 }
 
 impl<'a> SchemaJson<'a> {
     #[must_use]
     pub fn of(subject: &'a str, version: Version, state: &'a VersionState) -> Self {
+        let content = &state.content;
         Self {
-            subject: Some(subject),
-            version: Some(version.0),
-            id: Some(state.id.0),
+            subject,
+            version: version.0,
+            id: state.id.0,
             guid: state.digest.to_string(),
-            schema_type: state.content.schema_type.as_str(),
-            references: &state.content.references,
-            metadata: state.content.metadata.as_ref(),
-            schema: Cow::Borrowed(&state.content.text),
-            max_id: None,
+            schema_type: content.schema_type.as_str(),
+            references: &content.references,
+            metadata: content.metadata.as_ref(),
+            schema: Cow::Borrowed(&content.text),
             ts: Some(state.timestamp_ms),
             deleted: Some(state.deleted),
+            aliases: &[],
+            rule_set: content.rule_set.as_ref(),
         }
     }
+
+    #[must_use]
+    pub fn of_registered(found: &'a Registered) -> Self {
+        let content = &found.content;
+        Self {
+            subject: &found.subject,
+            version: found.version.0,
+            id: found.id.0,
+            guid: content.digest().to_string(),
+            schema_type: content.schema_type.as_str(),
+            references: &content.references,
+            metadata: content.metadata.as_ref(),
+            schema: Cow::Borrowed(&content.text),
+            ts: found.recorded.map(|(at, _)| at),
+            deleted: found.recorded.map(|(_, deleted)| deleted),
+            aliases: &[],
+            rule_set: content.rule_set.as_ref(),
+        }
+    }
+}
+
+/// Confluent's `SchemaString`: a schema by its id.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SchemaStringJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    pub guid: String,
+    pub schema_type: &'static str,
+    pub schema: Cow<'a, str>,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub references: &'a [Reference],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<&'a Metadata>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_set: Option<&'a RuleSet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_id: Option<u32>,
+    pub ts: i64,
+    pub deleted: bool,
+}
+
+impl<'a> SchemaStringJson<'a> {
+    #[must_use]
+    pub fn of(state: &'a VersionState) -> Self {
+        let content = &state.content;
+        Self {
+            subject: None,
+            version: None,
+            guid: state.digest.to_string(),
+            schema_type: content.schema_type.as_str(),
+            schema: Cow::Borrowed(&content.text),
+            references: &content.references,
+            metadata: content.metadata.as_ref(),
+            rule_set: content.rule_set.as_ref(),
+            max_id: None,
+            ts: state.timestamp_ms,
+            deleted: state.deleted,
+        }
+    }
+}
+
+/// Confluent's `RegisterSchemaResponse`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredJson<'a> {
+    id: u32,
+    version: u32,
+    guid: String,
+    schema_type: &'static str,
+    #[serde(skip_serializing_if = "is_empty")]
+    references: &'a [Reference],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a Metadata>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule_set: Option<&'a RuleSet>,
+    schema: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ts: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<bool>,
+}
+
+impl<'a> RegisteredJson<'a> {
+    #[must_use]
+    pub fn of(registered: &'a Registered, schema: Cow<'a, str>) -> Self {
+        let content = &registered.content;
+        Self {
+            id: registered.id.0,
+            version: registered.version.0,
+            guid: content.digest().to_string(),
+            schema_type: content.schema_type.as_str(),
+            references: &content.references,
+            metadata: content.metadata.as_ref(),
+            rule_set: content.rule_set.as_ref(),
+            schema,
+            ts: registered.recorded.map(|(at, _)| at),
+            deleted: registered.recorded.map(|(_, deleted)| deleted),
+        }
+    }
+}
+
+/// A schema's references as `referenceFormat` wants them: `qualified` names their contexts, if the schema is not in the
+/// default one.
+#[must_use]
+pub fn qualified_references<'a>(
+    subject: &str,
+    content: &'a SchemaContent,
+    format: Option<&str>,
+) -> Cow<'a, [Reference]> {
+    if format != Some("qualified") || QualifiedSubject::of(subject).is_in_default_context() {
+        return Cow::Borrowed(&content.references);
+    }
+    let qualified = |reference: &Reference| Reference {
+        subject: beside(subject, &reference.subject).into_owned(),
+        ..reference.clone()
+    };
+    content.references.iter().map(qualified).collect()
 }

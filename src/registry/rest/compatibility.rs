@@ -2,10 +2,11 @@
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
-use crate::registry::admission::{Compatibility, SchemaRequest};
+use crate::registry::admission::{Compatibility, Reading, SchemaRequest};
 use crate::registry::core::live_contents;
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{self, SchemaContent, VersionId, subject_name};
+use crate::registry::state::qualified::normalized;
+use crate::registry::state::{self, SchemaContent, VersionId};
 use crate::schema::Version;
 use axum::extract::{Path, State};
 use serde_json::json as value;
@@ -17,10 +18,10 @@ pub async fn with_all(
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
+    let subject = normalized(&subject);
     let state = core.state();
-    let previous = live_contents(&state, subject);
-    check(&core, state, subject, previous, &query, request).await
+    let previous = live_contents(&state, &subject);
+    check(&core, state, &subject, previous, &query, request).await
 }
 
 /// Against one version. `latest` of a subject without versions is compatible with everything.
@@ -30,17 +31,17 @@ pub async fn with_version(
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
+    let subject = normalized(&subject);
     let asked = VersionId::parse(&version)?;
     let state = core.state();
-    let previous = match (state.version(subject, asked, false), asked) {
+    let previous = match (state.version(&subject, asked, false), asked) {
         (Some((number, version)), _) => vec![(number, version.content.clone())],
         (None, VersionId::Latest) => vec![],
         (None, VersionId::Number(number)) => {
             return Err(RegistryError::VersionNotFound(i64::from(number.0)));
         }
     };
-    check(&core, state, subject, previous, &query, request).await
+    check(&core, state, &subject, previous, &query, request).await
 }
 
 async fn check(
@@ -51,17 +52,25 @@ async fn check(
     query: &Query,
     request: SchemaRequest,
 ) -> Answer {
+    let subject: Arc<str> = subject.into();
     let verbose = query.flag("verbose");
-    let level = state.level(subject);
-    let admitted = match core.admission.parse(state.clone(), Arc::new(request), true).await {
-        Err(RegistryError::InvalidSchema(why)) if verbose => {
-            return json(&value!({ "is_compatible": false, "messages": [why] }));
-        }
-        other => other?,
+    let config = state.config_in_scope(Some(&subject));
+    let import = state.mode_in_scope(Some(&subject)).is_import();
+    let reading = Reading {
+        as_new: config.validate_new_schemas.unwrap_or(true),
+        normalize: !import && query.normalize(&config),
     };
-    let (compatible, messages) = match core.admission.check(state, admitted, previous, level).await? {
-        Compatibility::Compatible => (true, vec![]),
-        Compatibility::Incompatible(reasons) => (false, reasons),
+    let parsed = core
+        .admission
+        .parse(state.clone(), subject.clone(), Arc::new(request), reading)
+        .await;
+    let (compatible, messages) = match parsed {
+        Err(RegistryError::InvalidSchema(why)) if verbose => (false, vec![why]),
+        Err(refusal) => return Err(refusal),
+        Ok(admitted) => match core.admission.check(state, subject, admitted, previous).await? {
+            Compatibility::Compatible => (true, vec![]),
+            Compatibility::Incompatible(reasons) => (false, reasons),
+        },
     };
     if verbose {
         return json(&value!({ "is_compatible": compatible, "messages": messages }));

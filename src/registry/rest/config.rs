@@ -1,58 +1,60 @@
-//! `/config` (`ConfigResource.java`). Of Confluent's settings `compatibility` and `normalize` are kept.
+//! `/config` (`ConfigResource.java`): of a subject, of a context (`:.billing:`), of all contexts (`:.__GLOBAL:`), and
+//! without a name of the default context.
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{Command, ConfigValue, Outcome, level_from_name, level_name, subject_name};
+use crate::registry::state::qualified::{is_valid, normalized};
+use crate::registry::state::{Command, CompatibilityPolicy, ConfigUpdate, ConfigValue, LevelKey, Outcome};
+use crate::registry::state::{RuleSet, level_from_name};
 use axum::extract::{Path, State};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 type Settings = Map<String, Value>;
 
-/// `:.:` is the default context, that is, the global configuration.
-pub fn scope_of(path: &str) -> Result<Option<Arc<str>>, RegistryError> {
-    if path == ":.:" {
-        Ok(None)
+/// What a path's subject means for a setting: none is the default context.
+pub fn scope_of(path: &str) -> Option<Arc<str>> {
+    let scope = normalized(path);
+    (!scope.is_empty()).then(|| scope.into())
+}
+
+/// The same where the setting is changed.
+///
+/// # Errors
+/// [`RegistryError::InvalidSubject`] for a name that no subject may have.
+pub fn changed_scope_of(path: &str) -> Result<Option<Arc<str>>, RegistryError> {
+    if is_valid(path, true) {
+        Ok(scope_of(path))
     } else {
-        subject_name(path).map(|subject| Some(subject.into()))
+        Err(RegistryError::InvalidSubject(path.to_owned()))
     }
 }
 
-/// A level is `compatibilityLevel` where it is read and `compatibility` where it is written.
-fn shown(level_key: &str, config: ConfigValue) -> Answer {
-    let mut settings = Settings::new();
-    if let Some(normalize) = config.normalize {
-        settings.insert("normalize".to_owned(), normalize.into());
-    }
-    if let Some(level) = config.compatibility {
-        settings.insert(level_key.to_owned(), level_name(level).into());
-    }
-    json(&settings)
+fn shown(config: &ConfigValue) -> Answer {
+    json(&config.shown(LevelKey::CompatibilityLevel))
 }
 
-pub async fn get_global(State(core): State<App>) -> Answer {
-    shown(
-        "compatibilityLevel",
-        core.state().config(None).unwrap_or_default(),
-    )
+pub async fn get_global(state: State<App>, query: Query) -> Answer {
+    get(state, None, &query)
 }
 
-pub async fn get_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    let state = core.state();
-    let Some(subject) = scope_of(&subject)? else {
-        return shown("compatibilityLevel", state.config(None).unwrap_or_default());
-    };
+pub async fn get_subject(state: State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    get(state, scope_of(&subject), &query)
+}
+
+fn get(State(core): State<App>, scope: Option<Arc<str>>, query: &Query) -> Answer {
+    let (state, scope) = (core.state(), scope.as_deref());
     if query.flag("defaultToGlobal") {
-        return shown("compatibilityLevel", state.config_in_scope(&subject));
+        return shown(&state.config_in_scope(scope));
     }
-    let own = state.config(Some(&subject));
-    let own = own.ok_or_else(|| RegistryError::CompatibilityNotConfigured(subject.to_string()))?;
-    shown("compatibilityLevel", own)
+    let own = state.config(scope);
+    shown(&own.ok_or_else(|| RegistryError::CompatibilityNotConfigured(scope.unwrap_or_default().to_owned()))?)
 }
 
 pub async fn put_global(State(core): State<App>, JsonBody(settings): JsonBody<Settings>) -> Answer {
-    put(&core, None, &settings).await
+    put(&core, None, settings).await
 }
 
 pub async fn put_subject(
@@ -60,42 +62,61 @@ pub async fn put_subject(
     Path(subject): Path<String>,
     JsonBody(settings): JsonBody<Settings>,
 ) -> Answer {
-    put(&core, scope_of(&subject)?, &settings).await
+    put(&core, changed_scope_of(&subject)?, settings).await
 }
 
-async fn put(core: &App, subject: Option<Arc<str>>, settings: &Settings) -> Answer {
-    let compatibility = match settings.get("compatibility") {
-        None => None,
-        Some(Value::Null) => Some(None),
-        Some(Value::String(name)) => Some(Some(
-            level_from_name(name).ok_or(RegistryError::InvalidCompatibility)?,
-        )),
-        Some(_) => return Err(RegistryError::InvalidCompatibility),
-    };
-    let normalize = match settings.get("normalize") {
-        None => None,
-        Some(Value::Null) => Some(None),
-        Some(Value::Bool(normalize)) => Some(Some(*normalize)),
-        Some(_) => {
-            return Err(RegistryError::MalformedBody(
-                "normalize is true or false".to_owned(),
-            ));
-        }
-    };
-    for (name, value) in settings {
-        if !value.is_null() && !matches!(name.as_str(), "compatibility" | "normalize") {
-            tracing::warn!(setting = %name, subject = subject.as_deref(), "a setting that is not supported was ignored");
-        }
+/// One setting of a request: not there, cleared, or set.
+fn take<T: DeserializeOwned>(settings: &mut Settings, name: &str) -> Result<Option<Option<T>>, RegistryError> {
+    match settings.remove(name) {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(None)),
+        Some(value) => serde_json::from_value(value)
+            .map(|value| Some(Some(value)))
+            .map_err(|error| RegistryError::MalformedBody(format!("{name}: {error}"))),
     }
-    match core
-        .submit(Command::SetConfig {
-            subject,
-            compatibility,
-            normalize,
-        })
-        .await?
-    {
-        Outcome::Config(config) => shown("compatibility", config),
+}
+
+fn rule_set(settings: &mut Settings, name: &str) -> Result<Option<Option<RuleSet>>, RegistryError> {
+    let read = take::<RuleSet>(settings, name)?;
+    if let Some(Some(rule_set)) = &read {
+        rule_set.validate().map_err(RegistryError::InvalidRuleSet)?;
+    }
+    Ok(read)
+}
+
+fn update_of(mut settings: Settings) -> Result<ConfigUpdate, RegistryError> {
+    let settings = &mut settings;
+    let compatibility = match take::<String>(settings, "compatibility")? {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(name)) => Some(Some(
+            level_from_name(&name).ok_or(RegistryError::InvalidCompatibility)?,
+        )),
+    };
+    // A policy of an unknown name is none, as in Confluent's registry.
+    let compatibility_policy = take::<String>(settings, "compatibilityPolicy")?
+        .map(|name| name.and_then(|name| CompatibilityPolicy::from_name(&name)));
+    Ok(ConfigUpdate {
+        alias: take(settings, "alias")?,
+        alias_for_deks: take(settings, "aliasForDeks")?,
+        normalize: take(settings, "normalize")?,
+        validate_fields: take(settings, "validateFields")?,
+        validate_new_schemas: take(settings, "validateNewSchemas")?,
+        validate_rules: take(settings, "validateRules")?,
+        compatibility,
+        compatibility_policy,
+        compatibility_group: take(settings, "compatibilityGroup")?,
+        default_metadata: take(settings, "defaultMetadata")?,
+        override_metadata: take(settings, "overrideMetadata")?,
+        default_rule_set: rule_set(settings, "defaultRuleSet")?,
+        override_rule_set: rule_set(settings, "overrideRuleSet")?,
+    })
+}
+
+async fn put(core: &App, subject: Option<Arc<str>>, settings: Settings) -> Answer {
+    let update = Box::new(update_of(settings)?);
+    match core.submit(Command::SetConfig { subject, update }).await? {
+        Outcome::Config(config) => json(&config.shown(LevelKey::Compatibility)),
         _ => Err(RegistryError::INTERNAL),
     }
 }
@@ -105,12 +126,12 @@ pub async fn delete_global(State(core): State<App>) -> Answer {
 }
 
 pub async fn delete_subject(State(core): State<App>, Path(subject): Path<String>) -> Answer {
-    delete(&core, scope_of(&subject)?).await
+    delete(&core, scope_of(&subject)).await
 }
 
 async fn delete(core: &App, subject: Option<Arc<str>>) -> Answer {
     match core.submit(Command::DeleteConfig { subject }).await? {
-        Outcome::Config(config) => shown("compatibilityLevel", config),
+        Outcome::Config(config) => shown(&config),
         _ => Err(RegistryError::INTERNAL),
     }
 }

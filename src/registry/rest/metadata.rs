@@ -1,4 +1,4 @@
-//! `/`, `/contexts`, `/v1/metadata`, `/metrics`.
+//! `/`, `/v1/metadata`, `/metrics`.
 
 use super::App;
 use super::body::{Answer, json};
@@ -10,11 +10,6 @@ use serde_json::json as value;
 
 pub async fn root() -> Answer {
     json(&value!({}))
-}
-
-/// There is one context, the default one.
-pub async fn contexts() -> Answer {
-    json(&["."])
 }
 
 pub async fn cluster_id(State(core): State<App>) -> Answer {

@@ -3,6 +3,7 @@
 mod body;
 mod compatibility;
 mod config;
+pub mod contexts;
 mod metadata;
 mod mode;
 mod outside;
@@ -13,8 +14,9 @@ mod versions;
 use super::core::Core;
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use std::sync::Arc;
+use tower_http::compression::CompressionLayer;
 
 type App = Arc<Core>;
 
@@ -22,7 +24,8 @@ type App = Arc<Core>;
 pub fn router(core: Arc<Core>) -> Router {
     let resources = Router::new()
         .route("/", get(metadata::root).post(metadata::root))
-        .route("/contexts", get(metadata::contexts))
+        .route("/contexts", get(contexts::list))
+        .route("/contexts/{context}", delete(contexts::delete))
         .route("/v1/metadata/id", get(metadata::cluster_id))
         .route("/v1/metadata/version", get(metadata::server_version))
         .route("/metrics", get(metadata::metrics))
@@ -93,6 +96,12 @@ pub fn router(core: Arc<Core>) -> Router {
         )
         .fallback(outside::no_such_path)
         .method_not_allowed_fallback(outside::no_such_method)
-        .with_state(core);
-    resources.layer(middleware::from_fn(outside::around))
+        .with_state(core.clone())
+        .layer(middleware::from_fn(outside::around));
+    // A layer of a router sees a request when its route is chosen. What changes the address must come before.
+    Router::new()
+        .fallback_service(resources)
+        .layer(middleware::from_fn_with_state(core, contexts::rewrite))
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(outside::request_id))
 }

@@ -1,43 +1,51 @@
-//! `/mode` (`ModeResource.java`).
+//! `/mode` (`ModeResource.java`), with the scopes of `/config`.
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
-use super::config::scope_of;
+use super::config::{changed_scope_of, scope_of};
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{Command, Mode, Outcome};
+use crate::registry::state::{Command, Mode, Outcome, QualifiedSubject};
 use axum::extract::{Path, State};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
 
+/// Null clears a mode; without the field nothing is asked for.
 #[derive(Serialize, Deserialize)]
 pub struct ModeRequest {
-    #[serde(default)]
-    mode: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    mode: Option<Option<String>>,
 }
 
-fn shown(mode: Mode) -> Answer {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+fn shown(mode: Option<Mode>) -> Answer {
     json(&ModeRequest {
-        mode: Some(mode.as_str().to_owned()),
+        mode: mode.map(|mode| Some(mode.as_str().to_owned())),
     })
 }
 
-pub async fn get_global(State(core): State<App>) -> Answer {
-    shown(core.state().mode_in_scope(None))
+fn invalid(why: &str) -> RegistryError {
+    RegistryError::InvalidMode(why.to_owned())
 }
 
-pub async fn get_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    let state = core.state();
-    let Some(subject) = scope_of(&subject)? else {
-        return shown(state.mode_in_scope(None));
-    };
+pub async fn get_global(state: State<App>, query: Query) -> Answer {
+    get(state, None, &query)
+}
+
+pub async fn get_subject(state: State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    get(state, scope_of(&subject), &query)
+}
+
+fn get(State(core): State<App>, scope: Option<Arc<str>>, query: &Query) -> Answer {
+    let (state, scope) = (core.state(), scope.as_deref());
     if query.flag("defaultToGlobal") {
-        return shown(state.mode_in_scope(Some(&subject)));
+        return shown(Some(state.mode_in_scope(scope)));
     }
-    shown(
-        state
-            .mode(Some(&subject))
-            .ok_or_else(|| RegistryError::ModeNotConfigured(subject.to_string()))?,
-    )
+    let own = state.mode(scope);
+    let own = own.ok_or_else(|| RegistryError::ModeNotConfigured(scope.unwrap_or_default().to_owned()))?;
+    shown(Some(own))
 }
 
 pub async fn put_global(
@@ -54,19 +62,23 @@ pub async fn put_subject(
     query: Query,
     JsonBody(request): JsonBody<ModeRequest>,
 ) -> Answer {
-    put(&core, scope_of(&subject)?, &query, request).await
+    put(&core, changed_scope_of(&subject)?, &query, request).await
 }
 
 async fn put(core: &App, subject: Option<Arc<str>>, query: &Query, request: ModeRequest) -> Answer {
-    let mode = match request.mode.as_deref() {
-        None => None,
-        Some(name) => Some(Mode::from_name(name).ok_or_else(|| {
-            RegistryError::InvalidMode(
-                "Invalid mode. Valid values are READWRITE, READONLY, READONLY_OVERRIDE and IMPORT."
-                    .to_owned(),
-            )
-        })?),
+    const VALID: &str = "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.";
+    let mode = match &request.mode {
+        None => return Err(invalid(VALID)),
+        Some(None) => None,
+        Some(Some(name)) => Some(Mode::from_name(name).ok_or_else(|| invalid(VALID))?),
     };
+    let of_all = subject.as_deref().is_some_and(|scope| {
+        let parts = QualifiedSubject::of(scope);
+        parts.is_global() && parts.is_context()
+    });
+    if mode == Some(Mode::Forward) && !of_all {
+        return Err(invalid("Forward mode only supported on global level"));
+    }
     core.submit(Command::SetMode {
         subject,
         mode,
@@ -76,16 +88,17 @@ async fn put(core: &App, subject: Option<Arc<str>>, query: &Query, request: Mode
     json(&request)
 }
 
-pub async fn delete_global(State(core): State<App>) -> Answer {
-    delete(&core, None).await
+pub async fn delete_global(State(core): State<App>, query: Query) -> Answer {
+    delete(&core, None, &query).await
 }
 
-pub async fn delete_subject(State(core): State<App>, Path(subject): Path<String>) -> Answer {
-    delete(&core, scope_of(&subject)?).await
+pub async fn delete_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    delete(&core, scope_of(&subject), &query).await
 }
 
-async fn delete(core: &App, subject: Option<Arc<str>>) -> Answer {
-    match core.submit(Command::DeleteMode { subject }).await? {
+async fn delete(core: &App, subject: Option<Arc<str>>, query: &Query) -> Answer {
+    let recursive = query.flag("recursive");
+    match core.submit(Command::DeleteMode { subject, recursive }).await? {
         Outcome::Mode(mode) => shown(mode),
         _ => Err(RegistryError::INTERNAL),
     }

@@ -4,10 +4,11 @@ use super::body::V1_JSON;
 use crate::registry::errors::RegistryError;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::LazyLock;
+use ulid::Ulid;
 
 /// Longer addresses are refused, as by the server that Confluent runs on.
 const URI_BYTES_MAX: usize = 8 << 10;
@@ -31,6 +32,30 @@ static COUNTERS: LazyLock<Counters> = LazyLock::new(|| Counters {
     client_errors: metrics::counter!("schema_registry_error_requests_total", "status" => "4xx"),
     server_errors: metrics::counter!("schema_registry_error_requests_total", "status" => "5xx"),
 });
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Every answer has the request's id; a request that brings none, or several, gets one (`RequestHeaderHandler.java`).
+pub async fn request_id(mut request: Request, next: Next) -> Response {
+    let mut given = request.headers().get_all(REQUEST_ID).iter();
+    let id = match (given.next(), given.next()) {
+        (Some(id), None) if !id.as_bytes().trim_ascii().is_empty() => Some(id.clone()),
+        _ => HeaderValue::from_str(&new_id()).ok(),
+    };
+    if let Some(id) = &id {
+        request.headers_mut().insert(REQUEST_ID, id.clone());
+    }
+    let mut response = next.run(request).await;
+    if let Some(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn new_id() -> String {
+    let random = Ulid::new().0.to_be_bytes();
+    uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+}
 
 pub async fn around(request: Request, next: Next) -> Response {
     let answer_type = answer_type(request.headers());

@@ -1,42 +1,71 @@
 //! `/schemas` (`SchemasResource.java`).
 
 use super::App;
-use super::body::{Answer, Query, SchemaJson, json, text};
-use super::subjects::prefix_of;
+use super::body::{
+    Answer, Query, SchemaJson, SchemaStringJson, json, qualified_references, text,
+};
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{self, DeletedFilter, Digest, IdState, SchemaContent};
+use crate::registry::state::qualified::{DEFAULT_CONTEXT, QualifiedSubject, context_of};
+use crate::registry::state::{self, DeletedFilter, Digest, IdState, SubjectState, VersionState};
 use crate::schema::{SchemaId, Version};
 use axum::extract::{Path, State};
 use serde_json::json as value;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Confluent's `schema.search.max.limit`.
-const LISTED_MAX: usize = 1_000;
-
+/// Without a prefix those of the default context.
 pub async fn list(State(core): State<App>, query: Query) -> Answer {
-    let prefix = prefix_of(query.text("subjectPrefix").unwrap_or_default());
+    let prefix = query.text("subjectPrefix").unwrap_or_default();
     let filter = DeletedFilter::of(query.flag("deleted"), false);
     let latest_only = query.flag("latestOnly");
+    let rule_type = query.text("ruleType").filter(|name| !name.is_empty());
     let state = core.state();
-    let shown = state
-        .subjects()
-        .filter(|(name, _)| name.starts_with(prefix))
-        .flat_map(|(name, subject)| {
-            let newest = subject
-                .versions
-                .iter()
-                .rev()
-                .find(|(_, version)| filter.shows(version));
-            let newest = newest.map(|(number, _)| *number);
-            subject
-                .versions
-                .iter()
-                .filter(move |(number, version)| {
-                    filter.shows(version) && (!latest_only || newest == Some(**number))
-                })
-                .map(move |(number, version)| SchemaJson::of(name, *number, version))
-        });
-    json(&query.page()?.at_most(LISTED_MAX).of(shown))
+    let aliases = if query.flag("aliases") {
+        aliases(&state, prefix)
+    } else {
+        BTreeMap::new()
+    };
+    let mut subjects: BTreeMap<&str, &SubjectState> = state
+        .subjects_with_prefix(prefix)
+        .map(|(name, subject)| (name.as_ref(), subject))
+        .collect();
+    for subject in aliases.keys() {
+        if let Some(found) = state.subject(subject) {
+            subjects.insert(subject, found);
+        }
+    }
+    let shown = subjects.iter().flat_map(|(name, subject)| {
+        let newest = subject.versions.iter().rev().find(|(_, version)| filter.shows(version));
+        let newest = newest.map(|(number, _)| *number);
+        let has_rule = move |version: &VersionState| {
+            let rules = version.content.rule_set.as_ref();
+            rule_type.is_none_or(|name| rules.is_some_and(|rules| rules.has_rules_of_type(name)))
+        };
+        let names = aliases.get(*name).map_or(&[][..], Vec::as_slice);
+        subject
+            .versions
+            .iter()
+            .filter(move |(number, version)| {
+                filter.shows(version) && (!latest_only || newest == Some(**number)) && has_rule(version)
+            })
+            .map(move |(number, version)| SchemaJson {
+                aliases: names,
+                ..SchemaJson::of(name, *number, version)
+            })
+    });
+    json(&query.page()?.of_schemas(shown))
+}
+
+/// By subject, the names under which it goes besides: those of the configurations with the prefix that have an alias.
+fn aliases(state: &state::State, prefix: &str) -> BTreeMap<String, Vec<String>> {
+    let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, _) in state.subjects_with_prefix(prefix) {
+        if let Cow::Owned(subject) = state.without_alias(name) {
+            aliases.entry(subject).or_default().push(name.to_string());
+        }
+    }
+    aliases
 }
 
 pub async fn types() -> Answer {
@@ -51,79 +80,105 @@ fn id_of(text: &str) -> Result<SchemaId, RegistryError> {
         .map_err(|_| RegistryError::SchemaIdNotFound(id.to_string()))
 }
 
-fn any_use<'a>(
-    state: &'a state::State,
-    id: &'a IdState,
-    subject: Option<&str>,
-) -> Option<(&'a str, Version, &'a state::VersionState)> {
-    let all = || state.uses(id, true);
-    let (name, version) = all()
-        .filter(|(name, _)| subject.is_some_and(|subject| subject == name.as_ref()))
-        .last()
-        .or_else(|| all().next())?;
-    let found = state.subject(name)?.versions.get(&version)?;
-    Some((name.as_ref(), version, found))
+/// An id where it was found: the version that stands for it.
+struct Found<'a> {
+    subject: &'a str,
+    number: Version,
+    version: &'a VersionState,
 }
 
-fn schema_string<'a>(
-    state: &'a state::State,
-    id: SchemaId,
-    subject: Option<&str>,
-) -> Result<(SchemaJson<'a>, &'a Arc<SchemaContent>), RegistryError> {
-    let subject = subject.map(prefix_of).filter(|subject| !subject.is_empty());
-    let found = state.id(id).and_then(|found| any_use(state, found, subject));
-    let (name, number, version) = found.ok_or_else(|| RegistryError::SchemaIdNotFound(id.0.to_string()))?;
-    let shown = SchemaJson {
-        id: None,
-        ..SchemaJson::of(name, number, version)
+/// The version that stands for an id in a context: of the subject that was named, or of any.
+fn in_context<'a>(state: &'a state::State, context: &str, id: SchemaId, subject: Option<&str>) -> Option<Found<'a>> {
+    let id_state: &IdState = state.id(context, id)?;
+    let newest = |with_deleted: bool| {
+        let mut uses = state
+            .uses(id_state, with_deleted)
+            .filter(|(name, _)| subject.is_none_or(|subject| subject == name.as_ref()));
+        // Of the first subject the newest version.
+        let (first, number) = uses.next()?;
+        let last = uses.take_while(|(name, _)| *name == first).last();
+        Some((first, last.map_or(number, |(_, number)| number)))
     };
-    let shown = if subject.is_some() {
-        shown
-    } else {
-        SchemaJson {
-            subject: None,
-            version: None,
-            ..shown
-        }
-    };
-    Ok((shown, &version.content))
+    let (name, number) = newest(false).or_else(|| newest(true))?;
+    let version = state.subject(name)?.versions.get(&number)?;
+    Some(Found {
+        subject: name,
+        number,
+        version,
+    })
+}
+
+/// Where an id is looked for (`getSchemaKeyUsingContexts`): without a subject in the default context; with one that
+/// names its context, only there; with another under that name, in the default context and then in the others, and at
+/// last under any name in the default context.
+fn by_subject<'a>(state: &'a state::State, id: SchemaId, subject: &str) -> Option<Found<'a>> {
+    let parts = QualifiedSubject::of(subject);
+    if parts.is_context() {
+        return in_context(state, parts.context, id, None);
+    }
+    if !parts.is_in_default_context() {
+        return in_context(state, parts.context, id, Some(subject));
+    }
+    state
+        .places(parts.subject)
+        .find_map(|place| in_context(state, context_of(&place), id, Some(&place)))
+        .or_else(|| in_context(state, DEFAULT_CONTEXT, id, None))
+}
+
+fn found<'a>(state: &'a state::State, id: SchemaId, query: &Query) -> Result<Found<'a>, RegistryError> {
+    by_subject(state, id, query.text("subject").unwrap_or_default())
+        .ok_or_else(|| RegistryError::SchemaIdNotFound(id.0.to_string()))
 }
 
 pub async fn by_id(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let (mut shown, content) = schema_string(&state, id_of(&id)?, query.text("subject"))?;
-    if let Some(formatted) = core.formatted(content, query.text("format")).await? {
-        shown.schema = formatted.into();
-    }
-    if query.flag("fetchMaxId") {
-        shown.max_id = Some(state.id_max());
-    }
-    json(&shown)
+    let found = found(&state, id_of(&id)?, &query)?;
+    let content = &found.version.content;
+    let references = qualified_references(found.subject, content, query.text("referenceFormat"));
+    let max_id = query
+        .flag("fetchMaxId")
+        .then(|| state.id_max(context_of(found.subject)));
+    json(&SchemaStringJson {
+        // Confluent's alias filter gives every look-up by id a subject, so its answer always names one.
+        subject: Some(found.subject),
+        version: Some(found.number.0),
+        schema: core.text_of(found.subject, content, query.text("format")).await?,
+        references: &references,
+        max_id,
+        ..SchemaStringJson::of(found.version)
+    })
 }
 
 pub async fn schema_only(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let (shown, content) = schema_string(&state, id_of(&id)?, query.text("subject"))?;
-    let formatted = core.formatted(content, query.text("format")).await?;
-    Ok(text(formatted.as_deref().unwrap_or(&shown.schema)))
+    let found = found(&state, id_of(&id)?, &query)?;
+    let schema = core.text_of(found.subject, &found.version.content, query.text("format")).await?;
+    Ok(text(&schema))
+}
+
+/// The subjects and versions that have an id, in the context where it was found.
+fn uses<'a>(
+    state: &'a state::State,
+    id: &str,
+    query: &Query,
+) -> Result<impl Iterator<Item = (&'a Arc<str>, Version)>, RegistryError> {
+    let id = id_of(id)?;
+    let found = by_subject(state, id, query.text("subject").unwrap_or_default());
+    let found = found.ok_or(RegistryError::SchemaNotFound)?;
+    let id_state = state.id(context_of(found.subject), id).ok_or(RegistryError::SchemaNotFound)?;
+    Ok(state.uses(id_state, query.flag("deleted")))
 }
 
 pub async fn subjects(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let found = state.id(id_of(&id)?).ok_or(RegistryError::SchemaNotFound)?;
-    let mut names: Vec<_> = state
-        .uses(found, query.flag("deleted"))
-        .map(|(name, _)| name)
-        .collect();
+    let mut names: Vec<_> = uses(&state, &id, &query)?.map(|(name, _)| name).collect();
     names.dedup();
     json(&query.page()?.of(names.into_iter()))
 }
 
 pub async fn versions(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let found = state.id(id_of(&id)?).ok_or(RegistryError::SchemaNotFound)?;
-    let uses = state
-        .uses(found, query.flag("deleted"))
+    let uses = uses(&state, &id, &query)?
         .map(|(name, version)| value!({ "subject": name, "version": version.0 }));
     json(&query.page()?.of(uses))
 }
@@ -131,21 +186,30 @@ pub async fn versions(State(core): State<App>, Path(id): Path<String>, query: Qu
 /// `format` as for an id: Confluent's Protobuf deserialiser asks for `serialized` when a header carries the GUID.
 pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let id = Digest::from_guid(&guid).and_then(|digest| state.id_of(digest));
-    let id = id.ok_or_else(|| RegistryError::SchemaIdNotFound(guid.clone()))?;
-    let (mut shown, content) = schema_string(&state, id, None)?;
-    if let Some(formatted) = core.formatted(content, query.text("format")).await? {
-        shown.schema = formatted.into();
-    }
-    json(&shown)
+    let found = ids_in_contexts(&state, &guid)
+        .next()
+        .and_then(|(context, id)| in_context(&state, context, id, None));
+    let found = found.ok_or(RegistryError::SchemaIdNotFound(guid))?;
+    let schema = core.text_of(found.subject, &found.version.content, query.text("format")).await?;
+    json(&SchemaStringJson {
+        schema,
+        ..SchemaStringJson::of(found.version)
+    })
+}
+
+/// Where a GUID has an id: the default context first.
+fn ids_in_contexts<'a>(state: &'a state::State, guid: &str) -> impl Iterator<Item = (&'a Arc<str>, SchemaId)> {
+    let digest = Digest::from_guid(guid);
+    state.contexts().filter_map(move |context| {
+        let id = state.id_of(context, digest?)?;
+        Some((context, id))
+    })
 }
 
 pub async fn ids_of_guid(State(core): State<App>, Path(guid): Path<String>) -> Answer {
     let state = core.state();
-    let id = Digest::from_guid(&guid).and_then(|digest| state.id_of(digest));
-    json(
-        &id.iter()
-            .map(|id| value!({ "context": ".", "id": id.0 }))
-            .collect::<Vec<_>>(),
-    )
+    let ids: Vec<_> = ids_in_contexts(&state, &guid)
+        .map(|(context, id)| value!({ "context": context, "id": id.0 }))
+        .collect();
+    json(&ids)
 }

@@ -4,30 +4,29 @@ use super::App;
 use super::body::{Answer, JsonBody, Query, SchemaJson, json};
 use crate::registry::admission::SchemaRequest;
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{Command, DeletedFilter, Outcome, subject_name};
+use crate::registry::state::qualified::{CONTEXT_WILDCARD, normalized};
+use crate::registry::state::{self, Command, DeletedFilter, Outcome};
 use axum::extract::{Path, State};
 use std::sync::Arc;
 
-/// What Confluent calls "all contexts".
-const CONTEXT_WILDCARD: &str = ":*:";
-
-/// A `subjectPrefix` without the contexts, of which there is one.
-pub fn prefix_of(text: &str) -> &str {
-    text.strip_prefix(CONTEXT_WILDCARD)
-        .or_else(|| text.strip_prefix(":.:"))
-        .unwrap_or(text)
-}
-
+/// Without a prefix those of all contexts.
 pub async fn list(State(core): State<App>, query: Query) -> Answer {
     let filter = DeletedFilter::of(query.flag("deleted"), query.flag("deletedOnly"));
-    let prefix = prefix_of(query.text("subjectPrefix").unwrap_or_default());
+    let prefix = query.text("subjectPrefix").unwrap_or(CONTEXT_WILDCARD);
     let state = core.state();
     let names = state
-        .subjects()
-        .filter(|(name, _)| name.starts_with(prefix))
-        .filter(|(_, subject)| subject.versions.values().any(|version| filter.shows(version)))
+        .subjects_with_prefix(prefix)
+        .filter(|(_, subject)| filter.shows_subject(subject))
         .map(|(name, _)| name);
     json(&query.page()?.of(names))
+}
+
+fn nothing_found(state: &state::State, subject: &str, with_deleted: bool) -> RegistryError {
+    if state.has_subjects(Some(subject), with_deleted) {
+        RegistryError::SchemaNotFound
+    } else {
+        RegistryError::SubjectNotFound(subject.to_owned())
+    }
 }
 
 pub async fn look_up(
@@ -36,19 +35,19 @@ pub async fn look_up(
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
+    let subject: Arc<str> = normalized(&subject).into();
     let with_deleted = query.flag("deleted");
     let state = core.state();
-    let admitted = core
-        .admission
-        .parse(state.clone(), Arc::new(request), false)
+    let normalize = query.normalize(&state.config_in_scope(Some(&subject)));
+    let found = core
+        .look_up(state.clone(), subject.clone(), Arc::new(request), normalize, with_deleted)
         .await?;
-    let found = state.look_up(subject, admitted.content.digest(), with_deleted);
-    match found {
-        Some((number, version)) => json(&SchemaJson::of(subject, number, version)),
-        None if state.has_subject(subject, with_deleted) => Err(RegistryError::SchemaNotFound),
-        None => Err(RegistryError::SubjectNotFound(subject.to_owned())),
-    }
+    let found = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
+    let text = core.text_of(&found.subject, &found.content, query.text("format")).await?;
+    json(&SchemaJson {
+        schema: text,
+        ..SchemaJson::of_registered(&found)
+    })
 }
 
 /// The newest version whose metadata has all of the `key` and `value` pairs.
@@ -58,7 +57,7 @@ pub async fn latest_with_metadata(
     query: Query,
     axum::extract::Query(pairs): axum::extract::Query<Vec<(String, String)>>,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
+    let subject = normalized(&subject);
     let with_deleted = query.flag("deleted");
     let of = |name: &'static str| {
         pairs
@@ -70,30 +69,27 @@ pub async fn latest_with_metadata(
     let state = core.state();
     let filter = DeletedFilter::of(with_deleted, false);
     let found = state
-        .subject(subject)
+        .subject(&subject)
         .into_iter()
         .flat_map(|s| s.versions.iter().rev())
         .find(|(_, version)| {
-            let properties = version
-                .content
-                .metadata
-                .as_ref()
-                .and_then(|metadata| metadata.properties.as_ref());
+            let metadata = version.content.metadata.as_ref();
             filter.shows(version)
-                && properties
-                    .is_some_and(|has| wanted.iter().all(|(key, value)| has.get(*key) == Some(*value)))
+                && metadata.is_some_and(|metadata| {
+                    wanted.iter().all(|(key, value)| metadata.properties.get(*key) == Some(*value))
+                })
         });
-    match found {
-        Some((number, version)) => json(&SchemaJson::of(subject, *number, version)),
-        None if state.has_subject(subject, with_deleted) => Err(RegistryError::SchemaNotFound),
-        None => Err(RegistryError::SubjectNotFound(subject.to_owned())),
-    }
+    let (number, version) = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
+    let text = core.text_of(&subject, &version.content, query.text("format")).await?;
+    json(&SchemaJson {
+        schema: text,
+        ..SchemaJson::of(&subject, *number, version)
+    })
 }
 
 pub async fn delete(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    let subject: Arc<str> = subject_name(&subject)?.into();
     let command = Command::DeleteSubject {
-        subject,
+        subject: normalized(&subject).into(),
         permanent: query.flag("permanent"),
     };
     match core.submit(command).await? {

@@ -1,20 +1,23 @@
 //! `/subjects/{subject}/versions` (`SubjectVersionsResource.java`).
 
 use super::App;
-use super::body::{Answer, JsonBody, Query, SchemaJson, json, text};
+use super::body::{Answer, JsonBody, Query, RegisteredJson, SchemaJson, json, qualified_references, text};
 use crate::registry::admission::SchemaRequest;
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{Command, DeletedFilter, Outcome, VersionId, subject_name};
+use crate::registry::state::qualified::normalized;
+use crate::registry::state::{self, Command, DeletedFilter, Outcome, VersionId, VersionState, subject_name};
+use crate::schema::Version;
 use axum::extract::{Path, State};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub async fn list(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    let subject = subject_name(&subject)?;
+    let subject = normalized(&subject);
     let (deleted, deleted_only) = (query.flag("deleted"), query.flag("deletedOnly"));
     let as_negative = query.flag("deletedAsNegative");
     let state = core.state();
-    if !state.has_subject(subject, deleted || deleted_only) {
-        return Err(RegistryError::SubjectNotFound(subject.to_owned()));
+    if !state.has_subjects(Some(&subject), deleted || deleted_only) {
+        return Err(RegistryError::SubjectNotFound(subject.into_owned()));
     }
     let filter = if as_negative {
         DeletedFilter::All
@@ -22,7 +25,7 @@ pub async fn list(State(core): State<App>, Path(subject): Path<String>, query: Q
         DeletedFilter::of(deleted, deleted_only)
     };
     let versions = state
-        .subject(subject)
+        .subject(&subject)
         .into_iter()
         .flat_map(|subject| &subject.versions);
     let numbers = versions
@@ -44,19 +47,55 @@ pub async fn register(
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
-    let subject: Arc<str> = subject_name(&subject)?.into();
-    let registered = core
-        .register(&subject, Arc::new(request), query.flag("force"))
-        .await?;
-    let state = core.state();
-    match state.version(&subject, VersionId::Number(registered.version), true) {
-        Some((number, version)) if version.id == registered.id => json(&SchemaJson {
-            subject: None,
-            ..SchemaJson::of(&subject, number, version)
-        }),
-        // Deleted again meanwhile: it was registered all the same.
-        _ => json(&serde_json::json!({ "id": registered.id.0, "version": registered.version.0 })),
+    if let Some(rule_set) = &request.rule_set {
+        rule_set.validate().map_err(RegistryError::InvalidRuleSet)?;
     }
+    let subject: Arc<str> = subject_name(&subject)?.into();
+    refuse_tags(&request)?;
+    let normalize = query.normalize(&core.state().config_in_scope(Some(&subject)));
+    let registered = core
+        .register(&subject, Arc::new(request), normalize, query.flag("force"))
+        .await?;
+    let text = core.text_of(&subject, &registered.content, query.text("format")).await?;
+    json(&RegisteredJson::of(&registered, text))
+}
+
+/// Tags in a schema's text are not edited here, and a request that wants it must not look as if it had been done.
+fn refuse_tags(request: &SchemaRequest) -> Result<(), RegistryError> {
+    let asked = |tags: &Option<Vec<serde_json::Value>>| tags.as_ref().is_some_and(|tags| !tags.is_empty());
+    if asked(&request.schema_tags_to_add) || asked(&request.schema_tags_to_remove) {
+        return Err(RegistryError::InvalidSchema(
+            "schemaTagsToAdd and schemaTagsToRemove are not supported: put the tags into the schema or its metadata"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// One version as a path names it: in its own context, or in the first of the others that has it
+/// (`getUsingContexts`).
+fn version_of<'a>(
+    state: &'a state::State,
+    subject: &'a str,
+    version: &str,
+    with_deleted: bool,
+) -> Result<(Cow<'a, str>, Version, &'a VersionState), RegistryError> {
+    let subject = match normalized(subject) {
+        Cow::Borrowed(subject) => subject,
+        // A context without its last colon has no versions.
+        Cow::Owned(context) => return Err(RegistryError::SubjectNotFound(context)),
+    };
+    let asked = VersionId::parse(version)?;
+    for place in state.places(subject) {
+        if let Some((number, found)) = state.version(&place, asked, with_deleted) {
+            return Ok((place, number, found));
+        }
+    }
+    Err(if state.has_subjects(Some(subject), with_deleted) {
+        RegistryError::VersionNotFound(asked.number())
+    } else {
+        RegistryError::SubjectNotFound(subject.to_owned())
+    })
 }
 
 pub async fn get(
@@ -64,15 +103,15 @@ pub async fn get(
     Path((subject, version)): Path<(String, String)>,
     query: Query,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
-    let asked = VersionId::parse(&version)?;
     let state = core.state();
-    let (number, version) = state.version_or_refusal(subject, asked, query.flag("deleted"))?;
-    let mut shown = SchemaJson::of(subject, number, version);
-    if let Some(formatted) = core.formatted(&version.content, query.text("format")).await? {
-        shown.schema = formatted.into();
-    }
-    json(&shown)
+    let (place, number, found) = version_of(&state, &subject, &version, query.flag("deleted"))?;
+    let references = qualified_references(&place, &found.content, query.text("referenceFormat"));
+    let schema = core.text_of(&place, &found.content, query.text("format")).await?;
+    json(&SchemaJson {
+        schema,
+        references: &references,
+        ..SchemaJson::of(&place, number, found)
+    })
 }
 
 pub async fn schema_only(
@@ -80,12 +119,9 @@ pub async fn schema_only(
     Path((subject, version)): Path<(String, String)>,
     query: Query,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
-    let asked = VersionId::parse(&version)?;
     let state = core.state();
-    let (_, version) = state.version_or_refusal(subject, asked, query.flag("deleted"))?;
-    let formatted = core.formatted(&version.content, query.text("format")).await?;
-    Ok(text(formatted.as_deref().unwrap_or(&version.content.text)))
+    let (place, _, found) = version_of(&state, &subject, &version, query.flag("deleted"))?;
+    Ok(text(&core.text_of(&place, &found.content, query.text("format")).await?))
 }
 
 pub async fn referenced_by(
@@ -93,12 +129,10 @@ pub async fn referenced_by(
     Path((subject, version)): Path<(String, String)>,
     query: Query,
 ) -> Answer {
-    let subject = subject_name(&subject)?;
-    let asked = VersionId::parse(&version)?;
     let state = core.state();
-    let (number, _) = state.version_or_refusal(subject, asked, true)?;
-    let ids = state.referenced_by(subject, number, query.flag("deleted"));
-    json(&query.page()?.of(ids.iter().map(|id| id.0)))
+    let (place, number, _) = version_of(&state, &subject, &version, true)?;
+    let ids = state.referenced_by(&place, number, query.flag("deleted"));
+    json(&query.page()?.of_schemas(ids.iter().map(|(_, id)| id.0)))
 }
 
 pub async fn delete(
@@ -106,11 +140,9 @@ pub async fn delete(
     Path((subject, version)): Path<(String, String)>,
     query: Query,
 ) -> Answer {
-    let subject: Arc<str> = subject_name(&subject)?.into();
-    let version = VersionId::parse(&version)?;
     let command = Command::DeleteVersion {
-        subject,
-        version,
+        subject: normalized(&subject).into(),
+        version: VersionId::parse(&version)?,
         permanent: query.flag("permanent"),
     };
     match core.submit(command).await? {

@@ -25,15 +25,11 @@ impl Log {
     }
 
     fn put(&mut self, subject: &str, version: u32, id: u32, text: &str, deleted: bool) {
-        let content = SchemaContent {
-            schema_type: SchemaType::Avro,
-            text: text.into(),
-            references: vec![],
-            metadata: None,
-        };
+        let content = SchemaContent::new(SchemaType::Avro, text);
         let value = Some(SchemaValue {
             id: SchemaId(id),
             content: Arc::new(content),
+            md5: None,
             deleted,
         });
         self.write(Record::Schema {

@@ -1,13 +1,15 @@
 //! From a command to the records that carry it out, or to the refusal (Confluent's `KafkaSchemaRegistry`).
 //! Looks at the state, changes nothing.
 
+use super::config::{ConfigUpdate, ConfigValue};
 use super::content::SchemaContent;
-use super::fold::{State, SubjectState};
+use super::fold::{State, SubjectState, VersionState};
 use super::names::Mode;
-use super::record::{ConfigValue, Record, SchemaValue};
+use super::qualified::{DEFAULT_CONTEXT, QualifiedSubject, beside, context_of, is_in_scope};
+use super::record::{Record, SchemaValue, TENANT};
 use super::view::VersionId;
 use crate::registry::errors::RegistryError;
-use crate::schema::{CompatibilityLevel, SchemaId, Version};
+use crate::schema::{SchemaId, Version};
 use std::sync::Arc;
 
 /// What a subject looked like when a schema was checked against it. A registration whose subject has moved on since
@@ -33,12 +35,23 @@ impl State {
 pub struct Register {
     pub subject: Arc<str>,
     pub content: Arc<SchemaContent>,
-    /// Only in IMPORT mode.
+    /// Only in IMPORT and FORWARD mode.
     pub id: Option<SchemaId>,
-    /// In IMPORT mode any; else the next one or none.
-    pub version: Option<Version>,
+    pub version: WantedVersion,
     /// What the compatibility check saw.
     pub checked: Revision,
+}
+
+/// The `version` of a registration's body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WantedVersion {
+    /// None or 0: whichever holds the schema, or else the next one.
+    #[default]
+    Any,
+    /// -1: the newest, or else the next one.
+    Latest,
+    /// The next one; in IMPORT mode any.
+    Number(Version),
 }
 
 #[derive(Clone, Debug)]
@@ -53,11 +66,10 @@ pub enum Command {
         subject: Arc<str>,
         permanent: bool,
     },
-    /// An inner `None` clears what is set; an outer one leaves it as it is.
+    /// Without a subject the default context's.
     SetConfig {
         subject: Option<Arc<str>>,
-        compatibility: Option<Option<CompatibilityLevel>>,
-        normalize: Option<Option<bool>>,
+        update: Box<ConfigUpdate>,
     },
     DeleteConfig {
         subject: Option<Arc<str>>,
@@ -67,8 +79,14 @@ pub enum Command {
         mode: Option<Mode>,
         force: bool,
     },
+    /// `recursive`: those of a context's subjects, too.
     DeleteMode {
         subject: Option<Arc<str>>,
+        recursive: bool,
+    },
+    /// Forgets a context that has no subjects; named as subjects begin (`:.billing:`).
+    DeleteContext {
+        prefix: Arc<str>,
     },
 }
 
@@ -82,8 +100,10 @@ pub enum Outcome {
     Stale,
     DeletedVersion(Version),
     DeletedSubject(Vec<Version>),
-    Config(ConfigValue),
-    Mode(Mode),
+    Config(Box<ConfigValue>),
+    /// None where none was set.
+    Mode(Option<Mode>),
+    DeletedContext,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -104,28 +124,16 @@ pub fn decide(state: &State, command: &Command) -> Result<Decision, RegistryErro
             permanent,
         } => delete_version(state, subject, *version, *permanent),
         Command::DeleteSubject { subject, permanent } => delete_subject(state, subject, *permanent),
-        Command::SetConfig {
-            subject,
-            compatibility,
-            normalize,
-        } => {
+        Command::SetConfig { subject, update } => {
             refuse_read_only(state, subject.as_deref())?;
-            let old = match subject {
-                None => state.config,
-                Some(subject) => state.subject(subject).and_then(|s| s.config),
-            }
-            .unwrap_or_default();
-            let value = ConfigValue {
-                compatibility: compatibility.unwrap_or(old.compatibility),
-                normalize: normalize.unwrap_or(old.normalize),
-            };
-            let records = vec![Record::Config {
+            let value = ConfigUpdate::clone(update).over(&state.stored_config(subject.as_deref()));
+            let record = Record::Config {
                 subject: subject.clone(),
-                value: Some(value),
-            }];
+                value: Some(Box::new(value.clone().without_empty_text())),
+            };
             Ok(Decision {
-                records,
-                outcome: Outcome::Config(value),
+                records: vec![record],
+                outcome: Outcome::Config(Box::new(value)),
             })
         }
         Command::DeleteConfig { subject } => {
@@ -139,23 +147,12 @@ pub fn decide(state: &State, command: &Command) -> Result<Decision, RegistryErro
             }];
             Ok(Decision {
                 records,
-                outcome: Outcome::Config(old),
+                outcome: Outcome::Config(Box::new(old)),
             })
         }
         Command::SetMode { subject, mode, force } => set_mode(state, subject.as_ref(), *mode, *force),
-        Command::DeleteMode { subject } => {
-            let old = state
-                .mode(subject.as_deref())
-                .ok_or_else(|| not_found(subject.as_deref()))?;
-            let records = vec![Record::Mode {
-                subject: subject.clone(),
-                value: None,
-            }];
-            Ok(Decision {
-                records,
-                outcome: Outcome::Mode(old),
-            })
-        }
+        Command::DeleteMode { subject, recursive } => delete_mode(state, subject.as_ref(), *recursive),
+        Command::DeleteContext { prefix } => delete_context(state, prefix),
     }
 }
 
@@ -165,7 +162,12 @@ fn not_found(subject: Option<&str>) -> RegistryError {
 
 fn not_permitted(subject: Option<&str>, why: &str) -> RegistryError {
     // The default context has an empty name in Confluent's sentence: two spaces.
-    RegistryError::OperationNotPermitted(format!("Subject {} in context  {why}", subject.unwrap_or("null")))
+    let context = subject.map(|subject| QualifiedSubject::of(subject).prefix());
+    RegistryError::OperationNotPermitted(format!(
+        "Subject {} in context {} {why}",
+        subject.unwrap_or("null"),
+        context.unwrap_or_default()
+    ))
 }
 
 fn refuse_read_only(state: &State, subject: Option<&str>) -> Result<(), RegistryError> {
@@ -184,62 +186,70 @@ fn version_key(subject: &str, version: Version) -> String {
 
 fn decide_register(state: &State, register: &Register) -> Result<Decision, RegistryError> {
     let subject = &register.subject;
-    let digest = register.content.digest();
-    if let Some((version, found)) = already_there(state, register) {
-        return Ok(Decision {
-            records: vec![],
-            outcome: Outcome::Registered { id: found, version },
-        });
-    }
+    let context = context_of(subject);
     let mode = state.mode_in_scope(Some(subject));
     refuse_read_only(state, Some(subject))?;
     match (register.id, mode) {
-        (Some(_), Mode::Import) | (None, Mode::ReadWrite) => {}
+        (Some(_), Mode::Import | Mode::Forward) | (None, Mode::ReadWrite) => {}
         (Some(_), _) => return Err(not_permitted(Some(subject), "is not in import mode")),
         (None, _) => return Err(not_permitted(Some(subject), "is not in read-write mode")),
     }
-    if register.checked != state.revision(subject) {
+    // In FORWARD mode the id says that the schema comes from elsewhere; it is counted here all the same.
+    let wanted_id = register.id.filter(|_| mode == Mode::Import);
+    let digest = register.content.digest();
+    let known = state.id_of(context, digest);
+    let wanted_id = match (wanted_id, known) {
+        (None, known) => known,
+        (wanted, _) => wanted,
+    };
+    if register.version == WantedVersion::Any
+        && let Some((version, id)) = already_there(state, subject, &register.content, wanted_id)
+    {
+        return Ok(Decision {
+            records: vec![],
+            outcome: Outcome::Registered { id, version },
+        });
+    }
+    if register.checked != state.revision(subject) || !references_exist(state, register) {
         return Ok(Decision {
             records: vec![],
             outcome: Outcome::Stale,
         });
     }
-    for reference in &register.content.references {
-        let version = VersionId::Number(Version(reference.version));
-        if state.version(&reference.subject, version, true).is_none() {
-            return Ok(Decision {
-                records: vec![],
-                outcome: Outcome::Stale,
-            });
-        }
-    }
-    let id = match register.id {
+    let id = match wanted_id {
         Some(id) => id,
-        None => match state.id_of(digest) {
-            Some(id) => id,
-            None => next_id(state)?,
-        },
+        None => next_id(state, context)?,
     };
-    if state.id(id).is_some_and(|existing| existing.digest != digest) {
+    if state.id(context, id).is_some_and(|existing| *existing.content != *register.content) {
         return Err(RegistryError::OperationNotPermitted(format!(
-            "Overwrite new schema with id {} in context  is not permitted.",
-            id.0
+            "Overwrite new schema with id {} in context {} is not permitted.",
+            id.0,
+            QualifiedSubject::of(subject).prefix()
         )));
     }
-    let newest = state
-        .subject(subject)
-        .and_then(|s| s.versions.keys().next_back().copied());
-    let next = Version(newest.map_or(1, |newest| newest.0.saturating_add(1)));
-    let version = register.version.unwrap_or(next);
-    if version != next && mode != Mode::Import {
+    let next = state.next_version(subject);
+    let version = match register.version {
+        WantedVersion::Number(version) => version,
+        WantedVersion::Any | WantedVersion::Latest => next,
+    };
+    if version != next && !mode.is_import() {
         return Err(RegistryError::InvalidSchema(
             "Version is not one more than previous version".to_owned(),
         ));
     }
-    let mut records = superseded(state, subject, id, version);
+    let mut records = Vec::new();
+    if context != DEFAULT_CONTEXT && !state.has_context(context) {
+        records.push(Record::Context {
+            tenant: TENANT.into(),
+            context: context.into(),
+            tombstone: false,
+        });
+    }
+    records.extend(superseded(state, subject, id, version));
     let value = SchemaValue {
         id,
         content: register.content.clone(),
+        md5: None,
         deleted: false,
     };
     records.push(Record::Schema {
@@ -253,25 +263,46 @@ fn decide_register(state: &State, register: &Register) -> Result<Decision, Regis
     })
 }
 
-/// Registering is idempotent: the newest live version that holds this schema, unless another id or version is asked
-/// for.
-fn already_there(state: &State, register: &Register) -> Option<(Version, SchemaId)> {
-    let digest = register.content.digest();
-    let subject = state.subject(&register.subject)?;
-    subject
-        .live()
-        .rev()
-        .find(|(number, version)| {
-            version.digest == digest
-                && register.id.is_none_or(|id| id == version.id)
-                && register.version.is_none_or(|asked| asked == *number)
-        })
-        .map(|(number, version)| (number, version.id))
+impl State {
+    /// The number that a subject's next version gets.
+    #[must_use]
+    pub fn next_version(&self, subject: &str) -> Version {
+        let versions = self.subject(subject).map(|subject| &subject.versions);
+        let newest = versions.and_then(|versions| versions.keys().next_back().copied());
+        Version(newest.map_or(1, |newest| newest.0.saturating_add(1)))
+    }
 }
 
-fn next_id(state: &State) -> Result<SchemaId, RegistryError> {
+/// Registering is idempotent: the newest live version that is this schema, unless another id is asked for.
+fn already_there(
+    state: &State,
+    subject: &str,
+    content: &SchemaContent,
+    wanted_id: Option<SchemaId>,
+) -> Option<(Version, SchemaId)> {
+    let digest = content.digest();
+    let wanted = |version: &VersionState| wanted_id.is_none_or(|id| id == version.id);
+    let same = state.subject(subject)?.live().rev().find(|(_, version)| version.digest == digest && wanted(version));
+    let found = same.or_else(|| {
+        let means = |(number, version): &(Version, &VersionState)| {
+            wanted(version) && content.means(&version.content, *number)
+        };
+        state.subject(subject)?.live().rev().find(means)
+    });
+    found.map(|(number, version)| (number, version.id))
+}
+
+fn references_exist(state: &State, register: &Register) -> bool {
+    register.content.references.iter().all(|reference| {
+        let subject = beside(&register.subject, &reference.subject);
+        let version = VersionId::Number(Version(reference.version));
+        state.version(&subject, version, true).is_some()
+    })
+}
+
+fn next_id(state: &State, context: &str) -> Result<SchemaId, RegistryError> {
     let id = state
-        .id_max()
+        .id_max(context)
         .checked_add(1)
         .filter(|id| i32::try_from(*id).is_ok());
     id.map(SchemaId)
@@ -313,15 +344,10 @@ fn delete_version(
     }
     let outcome = Outcome::DeletedVersion(number);
     if !permanent {
-        let value = SchemaValue {
-            id: found.id,
-            content: found.content.clone(),
-            deleted: true,
-        };
         let records = vec![Record::Schema {
             subject: subject.clone(),
             version: number,
-            value: Some(value),
+            value: Some(found.value(true)),
         }];
         return Ok(Decision { records, outcome });
     }
@@ -343,10 +369,12 @@ fn delete_version(
 }
 
 fn delete_subject(state: &State, subject: &Arc<str>, permanent: bool) -> Result<Decision, RegistryError> {
-    let Some(found) = state.subject(subject).filter(|s| !s.versions.is_empty()) else {
+    if !state.has_subjects(Some(subject), true) {
         return Err(RegistryError::SubjectNotFound(subject.to_string()));
-    };
-    if !permanent && found.live().next().is_none() {
+    }
+    let empty = SubjectState::default();
+    let found = state.subject(subject).unwrap_or(&empty);
+    if !permanent && !state.has_subjects(Some(subject), false) {
         return Err(RegistryError::SubjectSoftDeleted(subject.to_string()));
     }
     refuse_read_only(state, Some(subject))?;
@@ -377,7 +405,7 @@ fn delete_subject(state: &State, subject: &Arc<str>, permanent: bool) -> Result<
     } else if let Some(version) = deleted.last() {
         records.push(Record::DeleteSubject {
             subject: subject.clone(),
-            version: *version,
+            version: Some(*version),
         });
     }
     Ok(Decision {
@@ -420,20 +448,20 @@ fn set_mode(
     });
     Ok(Decision {
         records,
-        outcome: Outcome::Mode(mode.unwrap_or(Mode::ReadWrite)),
+        outcome: Outcome::Mode(mode),
     })
 }
 
 /// An import starts from nothing: live versions stand in its way, soft-deleted ones are removed.
 fn clear_for_import(
     state: &State,
-    subject: Option<&Arc<str>>,
+    scope: Option<&Arc<str>>,
     records: &mut Vec<Record>,
 ) -> Result<(), RegistryError> {
     let matching = || {
         state
             .subjects()
-            .filter(|(name, _)| subject.is_none_or(|subject| subject == *name))
+            .filter(|(name, _)| scope.is_none_or(|scope| is_in_scope(name, scope)))
     };
     if matching().any(|(_, s)| s.live().next().is_some()) {
         return Err(RegistryError::OperationNotPermitted(
@@ -452,5 +480,58 @@ fn clear_for_import(
             });
         }
     }
+    records.push(Record::ClearSubject {
+        subject: scope.cloned(),
+        tombstone: false,
+    });
     Ok(())
+}
+
+fn delete_mode(
+    state: &State,
+    subject: Option<&Arc<str>>,
+    recursive: bool,
+) -> Result<Decision, RegistryError> {
+    let old = state.mode(subject.map(AsRef::as_ref));
+    if old.is_none() && !recursive {
+        return Err(not_found(subject.map(AsRef::as_ref)));
+    }
+    let gone = |subject: Option<&Arc<str>>| Record::Mode {
+        subject: subject.cloned(),
+        value: None,
+    };
+    let mut records = vec![gone(subject)];
+    let context = QualifiedSubject::of(subject.map_or("", AsRef::as_ref));
+    if recursive && context.is_context() {
+        let inside = |name: &str| {
+            let parts = QualifiedSubject::of(name);
+            parts.context == context.context && !parts.is_context()
+        };
+        let with_mode = state.subjects().filter(|(name, found)| found.mode.is_some() && inside(name));
+        records.extend(with_mode.map(|(name, _)| gone(Some(name))));
+    }
+    Ok(Decision {
+        records,
+        outcome: Outcome::Mode(old),
+    })
+}
+
+fn delete_context(state: &State, prefix: &Arc<str>) -> Result<Decision, RegistryError> {
+    if state.has_subjects(Some(prefix), true) {
+        return Err(RegistryError::ContextNotEmpty(prefix.to_string()));
+    }
+    let context = context_of(prefix);
+    let records = if state.has_context(context) {
+        vec![Record::Context {
+            tenant: TENANT.into(),
+            context: context.into(),
+            tombstone: true,
+        }]
+    } else {
+        vec![]
+    };
+    Ok(Decision {
+        records,
+        outcome: Outcome::DeletedContext,
+    })
 }

@@ -118,8 +118,10 @@ fn command(state: &State, step: &Step) -> Command {
         },
         Step::Level(subject, level) => Command::SetConfig {
             subject: subject.map(|subject| SUBJECTS[subject].into()),
-            compatibility: Some(level),
-            normalize: None,
+            update: Box::new(ConfigUpdate {
+                compatibility: Some(level),
+                ..ConfigUpdate::default()
+            }),
         },
         Step::ReadOnly(read_only) => Command::SetMode {
             subject: None,
@@ -169,11 +171,11 @@ proptest! {
                 prop_assert_eq!(shown, expected);
             }
             prop_assert_eq!(state.live_versions(), live);
-            prop_assert_eq!(state.ids().count(), model.ids.len());
+            prop_assert_eq!(state.ids(".").count(), model.ids.len());
         }
         let mut folded = State::new(CompatibilityLevel::Backward);
         for (key, value) in log {
-            let record = Record::decode(&key, value.as_deref()).unwrap();
+            let record = Record::decode(&key, value.as_deref());
             folded.apply(record, 1_000, &mut Touched::default());
         }
         prop_assert_eq!(folded, state);

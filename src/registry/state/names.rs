@@ -1,17 +1,21 @@
-//! What has a name on the outside: subjects, compatibility levels, modes, schema types.
+//! What has a name on the outside: compatibility levels and policies, modes, schema types, valid subjects.
 
+use super::qualified::{is_valid, normalized};
 use crate::registry::errors::RegistryError;
 use crate::schema::{CompatibilityLevel, SchemaType};
+use std::borrow::Cow;
 
-/// Confluent's `storage/Mode.java`, without FORWARD, which belongs to its cluster linking.
+/// Confluent's `storage/Mode.java`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     ReadWrite,
     ReadOnly,
-    /// Set globally it overrides the subjects' own modes.
+    /// Another name of `READONLY` since 8.0: it overrides nothing any more.
     ReadOnlyOverride,
     /// Registrations bring their own ids; no compatibility checks.
     Import,
+    /// Of all contexts only: writes are another cluster's, and come in as in `IMPORT`.
+    Forward,
 }
 
 impl Mode {
@@ -22,6 +26,7 @@ impl Mode {
             Self::ReadOnly => "READONLY",
             Self::ReadOnlyOverride => "READONLY_OVERRIDE",
             Self::Import => "IMPORT",
+            Self::Forward => "FORWARD",
         }
     }
 
@@ -33,9 +38,16 @@ impl Mode {
             Self::ReadOnly,
             Self::ReadOnlyOverride,
             Self::Import,
+            Self::Forward,
         ]
         .into_iter()
         .find(|mode| mode.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether registrations bring their own ids and are not checked.
+    #[must_use]
+    pub fn is_import(self) -> bool {
+        matches!(self, Self::Import | Self::Forward)
     }
 
     #[must_use]
@@ -79,21 +91,41 @@ pub fn schema_type_from_name(name: &str) -> Option<SchemaType> {
         .find(|known| known.as_str() == name)
 }
 
-/// The prefix of a subject that is written with the default context (Confluent's `QualifiedSubject`).
-const DEFAULT_CONTEXT_PREFIX: &str = ":.:";
+/// How far a compatibility check goes (`CompatibilityPolicy.java`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CompatibilityPolicy {
+    Logical,
+    Strict,
+    Lenient,
+}
 
-/// A subject's name without the default context's prefix.
+impl CompatibilityPolicy {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logical => "LOGICAL",
+            Self::Strict => "STRICT",
+            Self::Lenient => "LENIENT",
+        }
+    }
+
+    /// Reads a policy's name in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Logical, Self::Strict, Self::Lenient]
+            .into_iter()
+            .find(|policy| policy.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A subject as it is stored.
 ///
 /// # Errors
-/// [`RegistryError::InvalidSubject`] for an empty name, one with control characters, and the two names that
-/// Confluent keeps for itself.
-pub fn subject_name(name: &str) -> Result<&str, RegistryError> {
-    let subject = name.strip_prefix(DEFAULT_CONTEXT_PREFIX).unwrap_or(name);
-    if subject.is_empty()
-        || subject.chars().any(char::is_control)
-        || subject == "__GLOBAL"
-        || subject == "__EMPTY"
-    {
+/// [`RegistryError::InvalidSubject`] for no name at all, one with control characters, and the names that Confluent
+/// keeps for itself.
+pub fn subject_name(name: &str) -> Result<Cow<'_, str>, RegistryError> {
+    let subject = normalized(name);
+    if subject.is_empty() || !is_valid(name, false) {
         return Err(RegistryError::InvalidSubject(name.to_owned()));
     }
     Ok(subject)

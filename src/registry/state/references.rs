@@ -1,7 +1,8 @@
 //! The texts behind a schema's references, dependencies first.
 
-use super::content::{Reference, SchemaContent};
+use super::content::SchemaContent;
 use super::fold::State;
+use super::qualified::beside;
 use super::view::VersionId;
 use crate::schema::{ReferencedSchema, Version};
 use std::collections::HashSet;
@@ -15,6 +16,8 @@ const COUNT_MAX: usize = 1_000;
 const BYTES_MAX: usize = 16 << 20;
 
 struct Frame {
+    /// Its subject: what it refers to stands in the same context unless it names another.
+    subject: String,
     content: Arc<SchemaContent>,
     /// The name under which its parent knows it, and its own place, unless it is the root.
     name: Option<String>,
@@ -22,16 +25,17 @@ struct Frame {
     next: usize,
 }
 
-/// Resolves `references` transitively (Confluent's `AbstractSchemaProvider.resolveReferences`): a name that comes
+/// Resolves the references of `root`, a schema of `subject`, transitively (Confluent's `AbstractSchemaProvider.resolveReferences`): a name that comes
 /// twice counts once; soft-deleted versions still resolve.
 ///
 /// # Errors
 /// A sentence for the client when a version does not exist, references form a circle, or a limit is reached.
-pub fn resolve(state: &State, root: &Arc<SchemaContent>) -> Result<Vec<ReferencedSchema>, String> {
+pub fn resolve(state: &State, subject: &str, root: &Arc<SchemaContent>) -> Result<Vec<ReferencedSchema>, String> {
     let mut resolved = Vec::new();
     let mut visited: HashSet<String> = HashSet::new();
     let mut bytes = 0usize;
     let mut stack = vec![Frame {
+        subject: subject.to_owned(),
         content: root.clone(),
         name: None,
         place: None,
@@ -53,14 +57,15 @@ pub fn resolve(state: &State, root: &Arc<SchemaContent>) -> Result<Vec<Reference
             continue;
         };
         frame.next += 1;
-        let place = (reference.subject.clone(), reference.version);
+        let subject = beside(&frame.subject, &reference.subject).into_owned();
+        let place = (subject, reference.version);
         if stack.iter().any(|frame| frame.place.as_ref() == Some(&place)) {
             return Err(format!(
                 "References form a circle at subject \"{}\" and version {}",
-                reference.subject, reference.version
+                place.0, place.1
             ));
         }
-        let content = referenced(state, &reference)?;
+        let content = referenced(state, &place.0, place.1)?;
         if !visited.insert(reference.name.clone()) {
             continue;
         }
@@ -71,6 +76,7 @@ pub fn resolve(state: &State, root: &Arc<SchemaContent>) -> Result<Vec<Reference
             ));
         }
         stack.push(Frame {
+            subject: place.0.clone(),
             content,
             name: Some(reference.name),
             place: Some(place),
@@ -80,15 +86,14 @@ pub fn resolve(state: &State, root: &Arc<SchemaContent>) -> Result<Vec<Reference
     Ok(resolved)
 }
 
-fn referenced(state: &State, reference: &Reference) -> Result<Arc<SchemaContent>, String> {
-    let version = VersionId::Number(Version(reference.version));
+fn referenced(state: &State, subject: &str, version: u32) -> Result<Arc<SchemaContent>, String> {
     state
-        .version(&reference.subject, version, true)
+        .version(subject, VersionId::Number(Version(version)), true)
         .map(|(_, version)| version.content.clone())
-        .ok_or_else(|| {
-            format!(
-                "No schema reference found for subject \"{}\" and version {}",
-                reference.subject, reference.version
-            )
-        })
+        .ok_or_else(|| not_found(subject, i64::from(version)))
+}
+
+/// Confluent's sentence for a reference to what is not there.
+pub fn not_found(subject: &str, version: i64) -> String {
+    format!("No schema reference found for subject \"{subject}\" and version {version}")
 }

@@ -1,12 +1,13 @@
 //! What can be asked of a state.
 
-use super::content::{Digest, SchemaContent};
-use super::fold::{IdState, State, SubjectState, VersionState};
-use super::names::Mode;
-use super::record::ConfigValue;
+use super::content::Digest;
+use super::fold::{ContextId, IdState, State, SubjectState, VersionState};
+use super::qualified::{CONTEXT_WILDCARD, DEFAULT_CONTEXT, QualifiedSubject, is_in_scope};
 use crate::registry::errors::RegistryError;
-use crate::schema::{CompatibilityLevel, SchemaId, Version};
-use std::collections::BTreeSet;
+use crate::schema::{SchemaId, Version};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Which versions a listing shows.
@@ -25,6 +26,17 @@ impl DeletedFilter {
             (_, true) => Self::DeletedOnly,
             (true, false) => Self::All,
             (false, false) => Self::Live,
+        }
+    }
+
+    /// Whether a listing of subjects shows one: the deleted ones are those of which nothing is left.
+    #[must_use]
+    pub fn shows_subject(self, subject: &SubjectState) -> bool {
+        let live = subject.live().next().is_some();
+        match self {
+            Self::Live => live,
+            Self::All => !subject.versions.is_empty(),
+            Self::DeletedOnly => !live && !subject.versions.is_empty(),
         }
     }
 
@@ -94,23 +106,77 @@ impl State {
             .is_some_and(|s| s.versions.values().any(|version| filter.shows(version)))
     }
 
-    #[must_use]
-    pub fn id(&self, id: SchemaId) -> Option<&Arc<IdState>> {
-        self.ids.get(&id)
+    /// Subjects whose names begin with `prefix`, in their order. `:*:` is any context (`allVersions`): alone all subjects,
+    /// before more the subjects of every context that go on so.
+    pub fn subjects_with_prefix<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> Box<dyn Iterator<Item = (&'a Arc<str>, &'a SubjectState)> + 'a> {
+        match prefix.strip_prefix(CONTEXT_WILDCARD) {
+            Some("") => Box::new(self.subjects()),
+            Some(rest) => Box::new(
+                self.subjects()
+                    .filter(move |(name, _)| QualifiedSubject::of(name).subject.starts_with(rest)),
+            ),
+            None => {
+                let from = (Bound::Included(prefix), Bound::Unbounded);
+                Box::new(
+                    self.subjects
+                        .range::<str, _>(from)
+                        .take_while(move |(name, _)| name.starts_with(prefix))
+                        // A prefix that names no context is one of the default context's subjects.
+                        .filter(move |(name, _)| {
+                            prefix.starts_with(":.") || QualifiedSubject::of(name).is_in_default_context()
+                        })
+                        .map(|(name, subject)| (name, subject.as_ref())),
+                )
+            }
+        }
     }
 
-    pub fn ids(&self) -> impl Iterator<Item = (SchemaId, &Arc<IdState>)> {
-        self.ids.iter().map(|(id, state)| (*id, state))
+    /// The default context, then those that a record has declared, by name.
+    pub fn contexts(&self) -> impl Iterator<Item = &Arc<str>> {
+        let is_default = |name: &&Arc<str>| name.as_ref() == DEFAULT_CONTEXT;
+        let declared = self.contexts.iter().filter(|(_, context)| context.declared);
+        self.contexts
+            .keys()
+            .filter(is_default)
+            .chain(declared.map(|(name, _)| name).filter(move |name| !is_default(name)))
     }
 
     #[must_use]
-    pub fn id_of(&self, digest: Digest) -> Option<SchemaId> {
-        self.id_by_digest.get(&digest).copied()
+    pub fn has_context(&self, context: &str) -> bool {
+        self.contexts.get(context).is_some_and(|context| context.declared)
     }
 
     #[must_use]
-    pub fn id_max(&self) -> u32 {
-        self.id_max
+    pub fn id(&self, context: &str, id: SchemaId) -> Option<&Arc<IdState>> {
+        self.contexts.get(context)?.ids.get(&id)
+    }
+
+    /// The ids of a context.
+    pub fn ids(&self, context: &str) -> impl Iterator<Item = (SchemaId, &Arc<IdState>)> {
+        self.contexts
+            .get(context)
+            .into_iter()
+            .flat_map(|context| context.ids.iter().map(|(id, state)| (*id, state)))
+    }
+
+    #[must_use]
+    pub fn id_of(&self, context: &str, digest: Digest) -> Option<SchemaId> {
+        self.contexts.get(context)?.id_by_digest.get(&digest).copied()
+    }
+
+    /// The largest id that a context has ever had.
+    #[must_use]
+    pub fn id_max(&self, context: &str) -> u32 {
+        self.contexts.get(context).map_or(0, |context| context.id_max)
+    }
+
+    /// How many records of each key type were not understood.
+    #[must_use]
+    pub fn unknown_records(&self) -> &BTreeMap<String, u64> {
+        &self.unknown
     }
 
     #[must_use]
@@ -178,14 +244,12 @@ impl State {
             .map(|(number, version)| (*number, version))
     }
 
-    /// The ids whose schemas refer to a version; those with soft-deleted versions only are left out unless wanted.
+    /// The schemas that refer to a version; those with soft-deleted versions only are left out unless wanted.
     #[must_use]
-    pub fn referenced_by(&self, subject: &str, version: Version, with_deleted: bool) -> BTreeSet<SchemaId> {
-        self.ids
-            .iter()
-            .filter(|(_, id)| refers_to(&id.content, subject, version))
-            .filter(|(_, id)| with_deleted || self.live_uses(id).next().is_some())
-            .map(|(id, _)| *id)
+    pub fn referenced_by(&self, subject: &str, version: Version, with_deleted: bool) -> BTreeSet<ContextId> {
+        self.referrers(subject, version)
+            .filter(|(_, id)| with_deleted || self.uses(id, false).next().is_some())
+            .map(|(context_id, _)| context_id.clone())
             .collect()
     }
 
@@ -197,11 +261,42 @@ impl State {
         version: Version,
         with_deleted: bool,
     ) -> BTreeSet<&Arc<str>> {
-        self.ids
-            .values()
-            .filter(|id| refers_to(&id.content, subject, version))
-            .flat_map(|id| self.uses(id, with_deleted).map(|(name, _)| name))
+        self.referrers(subject, version)
+            .flat_map(|(_, id)| self.uses(id, with_deleted).map(|(name, _)| name))
             .collect()
+    }
+
+    fn referrers(&self, subject: &str, version: Version) -> impl Iterator<Item = (&ContextId, &IdState)> {
+        self.subject(subject)
+            .and_then(|subject| subject.referrers.get(&version))
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .filter_map(|context_id| Some((context_id, self.id(&context_id.0, context_id.1)?.as_ref())))
+    }
+
+    /// The contexts that may hold what an unqualified subject names, with its name there: the default one first
+    /// (`getUsingContexts`). A subject that names a context is looked for in it alone.
+    pub fn places<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        let parts = QualifiedSubject::of(subject);
+        let others = parts.is_in_default_context().then(|| {
+            self.contexts()
+                .filter(|name| name.as_ref() != DEFAULT_CONTEXT)
+                .map(move |name| Cow::Owned(format!(":{name}:{subject}")))
+        });
+        std::iter::once(Cow::Borrowed(subject)).chain(others.into_iter().flatten())
+    }
+
+    /// Whether a subject, or any subject of a context, has versions (`LookupCache.hasSubjects`).
+    #[must_use]
+    pub fn has_subjects(&self, scope: Option<&str>, with_deleted: bool) -> bool {
+        if let Some(subject) = scope.filter(|scope| !QualifiedSubject::of(scope).is_context()) {
+            return self.has_subject(subject, with_deleted);
+        }
+        let filter = DeletedFilter::of(with_deleted, false);
+        self.subjects().any(|(name, subject)| {
+            scope.is_none_or(|scope| is_in_scope(name, scope))
+                && subject.versions.values().any(|version| filter.shows(version))
+        })
     }
 
     /// The subjects and versions that have an id.
@@ -219,69 +314,4 @@ impl State {
             })
         })
     }
-
-    fn live_uses<'a>(&'a self, id: &'a IdState) -> impl Iterator<Item = (&'a Arc<str>, Version)> {
-        self.uses(id, false)
-    }
-
-    /// The configuration of a subject, or the global one with its default.
-    #[must_use]
-    pub fn config(&self, subject: Option<&str>) -> Option<ConfigValue> {
-        let global = ConfigValue {
-            compatibility: Some(
-                self.config
-                    .and_then(|c| c.compatibility)
-                    .unwrap_or(self.default_level),
-            ),
-            normalize: self.config.and_then(|c| c.normalize),
-        };
-        match subject {
-            None => Some(global),
-            Some(subject) => self.subject(subject)?.config,
-        }
-    }
-
-    /// The configuration that holds for a subject: its own, else the global one.
-    #[must_use]
-    pub fn config_in_scope(&self, subject: &str) -> ConfigValue {
-        let global = self.config(None).unwrap_or_default();
-        let own = self.config(Some(subject)).unwrap_or_default();
-        ConfigValue {
-            compatibility: own.compatibility.or(global.compatibility),
-            normalize: own.normalize.or(global.normalize),
-        }
-    }
-
-    #[must_use]
-    pub fn level(&self, subject: &str) -> CompatibilityLevel {
-        self.config_in_scope(subject)
-            .compatibility
-            .unwrap_or(self.default_level)
-    }
-
-    #[must_use]
-    pub fn mode(&self, subject: Option<&str>) -> Option<Mode> {
-        match subject {
-            None => Some(self.mode.unwrap_or(Mode::ReadWrite)),
-            Some(subject) => self.subject(subject)?.mode,
-        }
-    }
-
-    #[must_use]
-    pub fn mode_in_scope(&self, subject: Option<&str>) -> Mode {
-        let global = self.mode.unwrap_or(Mode::ReadWrite);
-        if global == Mode::ReadOnlyOverride {
-            return global;
-        }
-        subject
-            .and_then(|subject| self.mode(Some(subject)))
-            .unwrap_or(global)
-    }
-}
-
-fn refers_to(content: &SchemaContent, subject: &str, version: Version) -> bool {
-    content
-        .references
-        .iter()
-        .any(|r| r.version == version.0 && r.subject == subject)
 }
