@@ -45,7 +45,7 @@ async fn the_same_schema_from_twenty_tasks_has_one_id_and_one_version() {
         } else {
             "odd".into()
         };
-        tasks.spawn(async move { core.register(&subject, request("R"), false).await.unwrap() });
+        tasks.spawn(async move { core.register(&subject, request("R"), false, false).await.unwrap() });
     }
     let registered = tasks.join_all().await;
     assert_eq!(
@@ -67,7 +67,7 @@ async fn different_schemas_at_once_each_get_a_version_and_all_survive_a_restart(
         let core = opened.core.clone();
         let subject: Arc<str> = format!("s{}", number % 4).into();
         tasks.spawn(async move {
-            core.register(&subject, request(&format!("R{number}")), false)
+            core.register(&subject, request(&format!("R{number}")), false, false)
                 .await
                 .unwrap()
         });
@@ -111,7 +111,7 @@ async fn a_damaged_store_is_an_error_that_names_the_file() {
     for number in 0..20 {
         opened
             .core
-            .register(&"s".into(), request(&format!("R{number}")), false)
+            .register(&"s".into(), request(&format!("R{number}")), false, false)
             .await
             .unwrap();
     }

@@ -4,7 +4,7 @@
 use super::errors::RegistryError;
 use super::state::qualified::beside;
 use super::state::{ConfigValue, Metadata, Reference, RuleSet, SchemaContent, State, VersionId};
-use super::state::{level_name, lenient, not_found, resolve, schema_type_from_name};
+use super::state::{lenient, level_name, not_found, resolve, schema_type_from_name};
 use crate::schema::{CompatibilityLevel, Schema, Version};
 use serde::Deserialize;
 use std::sync::Arc;

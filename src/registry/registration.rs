@@ -88,7 +88,10 @@ pub fn prepare(
 }
 
 fn is_empty(request: &SchemaRequest) -> bool {
-    request.schema.as_deref().is_none_or(|text| text.trim().is_empty())
+    request
+        .schema
+        .as_deref()
+        .is_none_or(|text| text.trim().is_empty())
 }
 
 /// What a registration need not write: the schema is there, under the id and version that it asks for.
@@ -135,7 +138,12 @@ fn find(
     let content = &admitted.content;
     let shown = |version: &VersionState| with_deleted || !version.deleted;
     let digest = content.digest();
-    let versions = || state.subject(subject).into_iter().flat_map(|s| s.versions.iter().rev());
+    let versions = || {
+        state
+            .subject(subject)
+            .into_iter()
+            .flat_map(|s| s.versions.iter().rev())
+    };
     if !latest_only && state.id_of(context_of(subject), digest).is_some() {
         let same = versions().find(|(_, version)| version.digest == digest && shown(version));
         if let Some((number, version)) = same {
@@ -203,7 +211,13 @@ pub fn look_up(
         if elsewhere && state.subject(&place).is_none() {
             continue;
         }
-        match look_up_in(state, &Arc::from(place.as_ref()), request, normalize, with_deleted) {
+        match look_up_in(
+            state,
+            &Arc::from(place.as_ref()),
+            request,
+            normalize,
+            with_deleted,
+        ) {
             Ok(None) => {}
             // What is no schema there may be one elsewhere: its references differ.
             Err(RegistryError::InvalidSchema(_)) if elsewhere => {}
@@ -278,7 +292,9 @@ fn completed(
     request: &SchemaRequest,
     wanted: Wanted,
 ) -> Result<Option<SchemaRequest>, RegistryError> {
-    let previous = state.subject(subject).and_then(|s| SubjectState::live(s).next_back());
+    let previous = state
+        .subject(subject)
+        .and_then(|s| SubjectState::live(s).next_back());
     let previous = previous.map(|(_, version)| &*version.content);
     let mut complete = request.clone();
     if is_empty(request) {

@@ -135,7 +135,9 @@ impl Query {
         };
         Ok(Page {
             offset: usize::try_from(number("offset", 0)?).unwrap_or(0),
-            limit: usize::try_from(number("limit", -1)?).ok().filter(|limit| *limit > 0),
+            limit: usize::try_from(number("limit", -1)?)
+                .ok()
+                .filter(|limit| *limit > 0),
         })
     }
 }

@@ -6,7 +6,7 @@ use super::body::{Answer, JsonBody, Query, json};
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::{is_valid, normalized};
 use crate::registry::state::{Command, CompatibilityPolicy, ConfigUpdate, ConfigValue, LevelKey, Outcome};
-use crate::registry::state::{RuleSet, level_from_name};
+use crate::registry::state::{RuleSet, lenient, level_from_name};
 use axum::extract::{Path, State};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -50,7 +50,9 @@ fn get(State(core): State<App>, scope: Option<Arc<str>>, query: &Query) -> Answe
         return shown(&state.config_in_scope(scope));
     }
     let own = state.config(scope);
-    shown(&own.ok_or_else(|| RegistryError::CompatibilityNotConfigured(scope.unwrap_or_default().to_owned()))?)
+    shown(
+        &own.ok_or_else(|| RegistryError::CompatibilityNotConfigured(scope.unwrap_or_default().to_owned()))?,
+    )
 }
 
 pub async fn put_global(State(core): State<App>, JsonBody(settings): JsonBody<Settings>) -> Answer {
@@ -66,7 +68,10 @@ pub async fn put_subject(
 }
 
 /// One setting of a request: not there, cleared, or set.
-fn take<T: DeserializeOwned>(settings: &mut Settings, name: &str) -> Result<Option<Option<T>>, RegistryError> {
+fn take<T: DeserializeOwned>(
+    settings: &mut Settings,
+    name: &str,
+) -> Result<Option<Option<T>>, RegistryError> {
     match settings.remove(name) {
         None => Ok(None),
         Some(Value::Null) => Ok(Some(None)),
@@ -74,6 +79,16 @@ fn take<T: DeserializeOwned>(settings: &mut Settings, name: &str) -> Result<Opti
             .map(|value| Some(Some(value)))
             .map_err(|error| RegistryError::MalformedBody(format!("{name}: {error}"))),
     }
+}
+
+/// A setting that is text.
+fn take_text(settings: &mut Settings, name: &str) -> Result<Option<Option<String>>, RegistryError> {
+    let Some(value) = settings.remove(name) else {
+        return Ok(None);
+    };
+    lenient::text(value)
+        .map(Some)
+        .map_err(|error| RegistryError::MalformedBody(format!("{name}: {error}")))
 }
 
 fn rule_set(settings: &mut Settings, name: &str) -> Result<Option<Option<RuleSet>>, RegistryError> {
@@ -86,7 +101,7 @@ fn rule_set(settings: &mut Settings, name: &str) -> Result<Option<Option<RuleSet
 
 fn update_of(mut settings: Settings) -> Result<ConfigUpdate, RegistryError> {
     let settings = &mut settings;
-    let compatibility = match take::<String>(settings, "compatibility")? {
+    let compatibility = match take_text(settings, "compatibility")? {
         None => None,
         Some(None) => Some(None),
         Some(Some(name)) => Some(Some(
@@ -94,18 +109,18 @@ fn update_of(mut settings: Settings) -> Result<ConfigUpdate, RegistryError> {
         )),
     };
     // A policy of an unknown name is none, as in Confluent's registry.
-    let compatibility_policy = take::<String>(settings, "compatibilityPolicy")?
+    let compatibility_policy = take_text(settings, "compatibilityPolicy")?
         .map(|name| name.and_then(|name| CompatibilityPolicy::from_name(&name)));
     Ok(ConfigUpdate {
-        alias: take(settings, "alias")?,
-        alias_for_deks: take(settings, "aliasForDeks")?,
+        alias: take_text(settings, "alias")?,
+        alias_for_deks: take_text(settings, "aliasForDeks")?,
         normalize: take(settings, "normalize")?,
         validate_fields: take(settings, "validateFields")?,
         validate_new_schemas: take(settings, "validateNewSchemas")?,
         validate_rules: take(settings, "validateRules")?,
         compatibility,
         compatibility_policy,
-        compatibility_group: take(settings, "compatibilityGroup")?,
+        compatibility_group: take_text(settings, "compatibilityGroup")?,
         default_metadata: take(settings, "defaultMetadata")?,
         override_metadata: take(settings, "overrideMetadata")?,
         default_rule_set: rule_set(settings, "defaultRuleSet")?,

@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 /// The outermost layer: rewrites the address and passes the request on.
 pub async fn rewrite(State(core): State<App>, mut request: Request, next: Next) -> Response {
-    let given = request.uri().path_and_query().map_or("/", |address| address.as_str());
+    let given = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |address| address.as_str());
     match rewritten(given) {
         Ok(in_context) => {
             let address = in_context.as_deref().unwrap_or(given);
@@ -113,7 +116,11 @@ fn without_alias(state: &Registry, path_and_query: &str) -> Option<String> {
     let segments: Vec<Cow<'_, str>> = path
         .split('/')
         .map(|segment| {
-            let subject = if before == "subjects" { meant(segment) } else { None };
+            let subject = if before == "subjects" {
+                meant(segment)
+            } else {
+                None
+            };
             before = segment;
             changed |= subject.is_some();
             subject.map_or(Cow::Borrowed(segment), Cow::Owned)
@@ -166,7 +173,11 @@ fn decoded(segment: &str) -> Cow<'_, str> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
-        let hex = |byte: &u8| (*byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let hex = |byte: &u8| {
+            (*byte as char)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         match (first, behind) {
             (b'%', [high, low, behind @ ..]) if hex(high).is_some() && hex(low).is_some() => {
                 bytes.push(hex(high).unwrap_or(0) * 16 + hex(low).unwrap_or(0));
@@ -224,7 +235,10 @@ mod tests {
             ("/subjects/a", None),
             ("/contexts", None),
             ("/contexts/", Some("/contexts")),
-            ("/contexts/.c/subjects/a/versions", Some("/subjects/:.c:a/versions")),
+            (
+                "/contexts/.c/subjects/a/versions",
+                Some("/subjects/:.c:a/versions"),
+            ),
             ("/contexts/c/subjects/a%2Fb", Some("/subjects/:.c:a%2Fb")),
             ("/contexts/:.c:/subjects/a", Some("/subjects/:.c:a")),
             ("/contexts/.c/subjects/:.d:a", Some("/subjects/:.d:a")),

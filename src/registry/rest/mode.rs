@@ -12,7 +12,11 @@ use std::sync::Arc;
 /// Null clears a mode; without the field nothing is asked for.
 #[derive(Serialize, Deserialize)]
 pub struct ModeRequest {
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     mode: Option<Option<String>>,
 }
 

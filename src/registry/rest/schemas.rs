@@ -1,9 +1,7 @@
 //! `/schemas` (`SchemasResource.java`).
 
 use super::App;
-use super::body::{
-    Answer, Query, SchemaJson, SchemaStringJson, json, qualified_references, text,
-};
+use super::body::{Answer, Query, SchemaJson, SchemaStringJson, json, qualified_references, text};
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::{DEFAULT_CONTEXT, QualifiedSubject, context_of};
 use crate::registry::state::{self, DeletedFilter, Digest, IdState, SubjectState, VersionState};
@@ -36,7 +34,11 @@ pub async fn list(State(core): State<App>, query: Query) -> Answer {
         }
     }
     let shown = subjects.iter().flat_map(|(name, subject)| {
-        let newest = subject.versions.iter().rev().find(|(_, version)| filter.shows(version));
+        let newest = subject
+            .versions
+            .iter()
+            .rev()
+            .find(|(_, version)| filter.shows(version));
         let newest = newest.map(|(number, _)| *number);
         let has_rule = move |version: &VersionState| {
             let rules = version.content.rule_set.as_ref();
@@ -88,7 +90,12 @@ struct Found<'a> {
 }
 
 /// The version that stands for an id in a context: of the subject that was named, or of any.
-fn in_context<'a>(state: &'a state::State, context: &str, id: SchemaId, subject: Option<&str>) -> Option<Found<'a>> {
+fn in_context<'a>(
+    state: &'a state::State,
+    context: &str,
+    id: SchemaId,
+    subject: Option<&str>,
+) -> Option<Found<'a>> {
     let id_state: &IdState = state.id(context, id)?;
     let newest = |with_deleted: bool| {
         let mut uses = state
@@ -152,7 +159,9 @@ pub async fn by_id(State(core): State<App>, Path(id): Path<String>, query: Query
 pub async fn schema_only(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
     let found = found(&state, id_of(&id)?, &query)?;
-    let schema = core.text_of(found.subject, &found.version.content, query.text("format")).await?;
+    let schema = core
+        .text_of(found.subject, &found.version.content, query.text("format"))
+        .await?;
     Ok(text(&schema))
 }
 
@@ -165,7 +174,9 @@ fn uses<'a>(
     let id = id_of(id)?;
     let found = by_subject(state, id, query.text("subject").unwrap_or_default());
     let found = found.ok_or(RegistryError::SchemaNotFound)?;
-    let id_state = state.id(context_of(found.subject), id).ok_or(RegistryError::SchemaNotFound)?;
+    let id_state = state
+        .id(context_of(found.subject), id)
+        .ok_or(RegistryError::SchemaNotFound)?;
     Ok(state.uses(id_state, query.flag("deleted")))
 }
 
@@ -178,8 +189,8 @@ pub async fn subjects(State(core): State<App>, Path(id): Path<String>, query: Qu
 
 pub async fn versions(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
     let state = core.state();
-    let uses = uses(&state, &id, &query)?
-        .map(|(name, version)| value!({ "subject": name, "version": version.0 }));
+    let uses =
+        uses(&state, &id, &query)?.map(|(name, version)| value!({ "subject": name, "version": version.0 }));
     json(&query.page()?.of(uses))
 }
 
@@ -190,7 +201,9 @@ pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>, query: Q
         .next()
         .and_then(|(context, id)| in_context(&state, context, id, None));
     let found = found.ok_or(RegistryError::SchemaIdNotFound(guid))?;
-    let schema = core.text_of(found.subject, &found.version.content, query.text("format")).await?;
+    let schema = core
+        .text_of(found.subject, &found.version.content, query.text("format"))
+        .await?;
     json(&SchemaStringJson {
         schema,
         ..SchemaStringJson::of(found.version)
@@ -198,7 +211,10 @@ pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>, query: Q
 }
 
 /// Where a GUID has an id: the default context first.
-fn ids_in_contexts<'a>(state: &'a state::State, guid: &str) -> impl Iterator<Item = (&'a Arc<str>, SchemaId)> {
+fn ids_in_contexts<'a>(
+    state: &'a state::State,
+    guid: &str,
+) -> impl Iterator<Item = (&'a Arc<str>, SchemaId)> {
     let digest = Digest::from_guid(guid);
     state.contexts().filter_map(move |context| {
         let id = state.id_of(context, digest?)?;

@@ -40,10 +40,18 @@ pub async fn look_up(
     let state = core.state();
     let normalize = query.normalize(&state.config_in_scope(Some(&subject)));
     let found = core
-        .look_up(state.clone(), subject.clone(), Arc::new(request), normalize, with_deleted)
+        .look_up(
+            state.clone(),
+            subject.clone(),
+            Arc::new(request),
+            normalize,
+            with_deleted,
+        )
         .await?;
     let found = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
-    let text = core.text_of(&found.subject, &found.content, query.text("format")).await?;
+    let text = core
+        .text_of(&found.subject, &found.content, query.text("format"))
+        .await?;
     json(&SchemaJson {
         schema: text,
         ..SchemaJson::of_registered(&found)
@@ -76,11 +84,15 @@ pub async fn latest_with_metadata(
             let metadata = version.content.metadata.as_ref();
             filter.shows(version)
                 && metadata.is_some_and(|metadata| {
-                    wanted.iter().all(|(key, value)| metadata.properties.get(*key) == Some(*value))
+                    wanted
+                        .iter()
+                        .all(|(key, value)| metadata.properties.get(*key) == Some(*value))
                 })
         });
     let (number, version) = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
-    let text = core.text_of(&subject, &version.content, query.text("format")).await?;
+    let text = core
+        .text_of(&subject, &version.content, query.text("format"))
+        .await?;
     json(&SchemaJson {
         schema: text,
         ..SchemaJson::of(&subject, *number, version)

@@ -56,7 +56,9 @@ pub async fn register(
     let registered = core
         .register(&subject, Arc::new(request), normalize, query.flag("force"))
         .await?;
-    let text = core.text_of(&subject, &registered.content, query.text("format")).await?;
+    let text = core
+        .text_of(&subject, &registered.content, query.text("format"))
+        .await?;
     json(&RegisteredJson::of(&registered, text))
 }
 
@@ -121,7 +123,9 @@ pub async fn schema_only(
 ) -> Answer {
     let state = core.state();
     let (place, _, found) = version_of(&state, &subject, &version, query.flag("deleted"))?;
-    Ok(text(&core.text_of(&place, &found.content, query.text("format")).await?))
+    Ok(text(
+        &core.text_of(&place, &found.content, query.text("format")).await?,
+    ))
 }
 
 pub async fn referenced_by(

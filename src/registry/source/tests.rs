@@ -62,7 +62,7 @@ fn an_id_governs_as_its_newest_live_version() {
     assert_eq!(log.version("a", 7), Some(1));
     log.write(Record::DeleteSubject {
         subject: "a".into(),
-        version: Version(3),
+        version: Some(Version(3)),
     });
     assert!(matches!(log.find("a", 7), Lookup::OtherSubject));
     assert_eq!(log.source.subject("a"), Presence::Absent);

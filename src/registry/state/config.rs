@@ -80,7 +80,9 @@ impl ConfigValue {
         self.validate_new_schemas = self.validate_new_schemas.or(global.validate_new_schemas);
         self.validate_rules = self.validate_rules.or(global.validate_rules);
         self.compatibility_policy = self.compatibility_policy.or(global.compatibility_policy);
-        self.compatibility_group = self.compatibility_group.or_else(|| global.compatibility_group.clone());
+        self.compatibility_group = self
+            .compatibility_group
+            .or_else(|| global.compatibility_group.clone());
         self
     }
 

@@ -25,11 +25,20 @@ pub struct Reference {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
     pub tags: BTreeMap<String, BTreeSet<String>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "lenient::properties")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "lenient::properties"
+    )]
     pub properties: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(
+        skip_serializing_if = "BTreeSet::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
     pub sensitive: BTreeSet<String>,
 }
 
@@ -153,7 +162,9 @@ impl SchemaContent {
         let number = |content: &Self| content.metadata.as_ref().and_then(Metadata::confluent_version);
         let bare = |content: &Self| {
             let metadata = content.metadata.as_ref();
-            metadata.map(Metadata::without_confluent_version).unwrap_or_default()
+            metadata
+                .map(Metadata::without_confluent_version)
+                .unwrap_or_default()
         };
         let same_metadata = match (number(self), number(previous)) {
             (None, Some(_)) => bare(self) == bare(previous),

@@ -187,6 +187,14 @@ fn version_key(subject: &str, version: Version) -> String {
 fn decide_register(state: &State, register: &Register) -> Result<Decision, RegistryError> {
     let subject = &register.subject;
     let context = context_of(subject);
+    if register.version == WantedVersion::Any
+        && let Some((version, id)) = already_there(state, subject, &register.content, register.id)
+    {
+        return Ok(Decision {
+            records: vec![],
+            outcome: Outcome::Registered { id, version },
+        });
+    }
     let mode = state.mode_in_scope(Some(subject));
     refuse_read_only(state, Some(subject))?;
     match (register.id, mode) {
@@ -196,20 +204,7 @@ fn decide_register(state: &State, register: &Register) -> Result<Decision, Regis
     }
     // In FORWARD mode the id says that the schema comes from elsewhere; it is counted here all the same.
     let wanted_id = register.id.filter(|_| mode == Mode::Import);
-    let digest = register.content.digest();
-    let known = state.id_of(context, digest);
-    let wanted_id = match (wanted_id, known) {
-        (None, known) => known,
-        (wanted, _) => wanted,
-    };
-    if register.version == WantedVersion::Any
-        && let Some((version, id)) = already_there(state, subject, &register.content, wanted_id)
-    {
-        return Ok(Decision {
-            records: vec![],
-            outcome: Outcome::Registered { id, version },
-        });
-    }
+    let wanted_id = wanted_id.or_else(|| state.id_of(context, register.content.digest()));
     if register.checked != state.revision(subject) || !references_exist(state, register) {
         return Ok(Decision {
             records: vec![],
@@ -220,7 +215,10 @@ fn decide_register(state: &State, register: &Register) -> Result<Decision, Regis
         Some(id) => id,
         None => next_id(state, context)?,
     };
-    if state.id(context, id).is_some_and(|existing| *existing.content != *register.content) {
+    if state
+        .id(context, id)
+        .is_some_and(|existing| *existing.content != *register.content)
+    {
         return Err(RegistryError::OperationNotPermitted(format!(
             "Overwrite new schema with id {} in context {} is not permitted.",
             id.0,
@@ -282,7 +280,11 @@ fn already_there(
 ) -> Option<(Version, SchemaId)> {
     let digest = content.digest();
     let wanted = |version: &VersionState| wanted_id.is_none_or(|id| id == version.id);
-    let same = state.subject(subject)?.live().rev().find(|(_, version)| version.digest == digest && wanted(version));
+    let same = state
+        .subject(subject)?
+        .live()
+        .rev()
+        .find(|(_, version)| version.digest == digest && wanted(version));
     let found = same.or_else(|| {
         let means = |(number, version): &(Version, &VersionState)| {
             wanted(version) && content.means(&version.content, *number)
@@ -507,7 +509,9 @@ fn delete_mode(
             let parts = QualifiedSubject::of(name);
             parts.context == context.context && !parts.is_context()
         };
-        let with_mode = state.subjects().filter(|(name, found)| found.mode.is_some() && inside(name));
+        let with_mode = state
+            .subjects()
+            .filter(|(name, found)| found.mode.is_some() && inside(name));
         records.extend(with_mode.map(|(name, _)| gone(Some(name))));
     }
     Ok(Decision {

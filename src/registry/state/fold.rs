@@ -157,7 +157,9 @@ impl State {
             } => self.clear(subject.as_deref(), touched),
             Record::Config { subject, value } => self.configure(subject, value.map(|value| Arc::new(*value))),
             Record::Mode { subject, value } => self.set_mode(subject, value),
-            Record::Context { context, tombstone, .. } => {
+            Record::Context {
+                context, tombstone, ..
+            } => {
                 self.context_mut(&context).declared = !tombstone;
             }
             Record::ClearSubject { .. } | Record::Noop => {}
@@ -231,7 +233,10 @@ impl State {
         touched: &mut Touched,
     ) {
         let context = context_of(subject);
-        let known = self.contexts.get(context).and_then(|context| context.ids.get(&value.id));
+        let known = self
+            .contexts
+            .get(context)
+            .and_then(|context| context.ids.get(&value.id));
         if known.is_some_and(|known| known.content.text != value.content.text) {
             // An id never means two schemas: the first stays, as in Confluent's registry.
             return;
@@ -273,7 +278,10 @@ impl State {
     }
 
     fn remove_version(&mut self, subject: &Arc<str>, version: Version, touched: &mut Touched) {
-        let there = self.subjects.get(subject).is_some_and(|s| s.versions.contains_key(&version));
+        let there = self
+            .subjects
+            .get(subject)
+            .is_some_and(|s| s.versions.contains_key(&version));
         if !there {
             return;
         }

@@ -41,7 +41,11 @@ pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>
             .filter(|number| i32::try_from(*number).is_ok())
             .map(Some)
             .ok_or_else(wrong),
-        Value::String(text) => text.trim().parse::<i32>().map(|number| Some(number.into())).map_err(|_| wrong()),
+        Value::String(text) => text
+            .trim()
+            .parse::<i32>()
+            .map(|number| Some(number.into()))
+            .map_err(|_| wrong()),
         _ => Err(wrong()),
     }
 }

@@ -37,12 +37,21 @@ impl<'a> QualifiedSubject<'a> {
                     context: behind_colon.get(..=end).unwrap_or_default(),
                     subject: behind_colon.get(end + 2..).unwrap_or_default(),
                 },
-                None => Self { context: behind_colon, subject: "" },
+                None => Self {
+                    context: behind_colon,
+                    subject: "",
+                },
             };
         }
         match text.strip_prefix(CONTEXT_WILDCARD) {
-            Some(subject) => Self { context: "*", subject },
-            None => Self { context: DEFAULT_CONTEXT, subject: text },
+            Some(subject) => Self {
+                context: "*",
+                subject,
+            },
+            None => Self {
+                context: DEFAULT_CONTEXT,
+                subject: text,
+            },
         }
     }
 
@@ -112,8 +121,7 @@ pub fn beside<'a>(parent: &str, subject: &'a str) -> Cow<'a, str> {
 #[must_use]
 pub fn is_in_scope(subject: &str, scope: &str) -> bool {
     let parts = QualifiedSubject::of(scope);
-    subject == scope
-        || (parts.is_context() && (parts.is_global() || parts.context == context_of(subject)))
+    subject == scope || (parts.is_context() && (parts.is_global() || parts.context == context_of(subject)))
 }
 
 /// What subjects may be called (`isValidSubject`). Only a configuration or a mode may be of all contexts.
@@ -161,7 +169,11 @@ mod tests {
             ("", ".", ""),
         ];
         for (text, context, subject) in cases {
-            assert_eq!(QualifiedSubject::of(text), QualifiedSubject { context, subject }, "{text}");
+            assert_eq!(
+                QualifiedSubject::of(text),
+                QualifiedSubject { context, subject },
+                "{text}"
+            );
         }
     }
 

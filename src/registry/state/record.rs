@@ -229,13 +229,19 @@ impl Record {
     /// [`RecordError::Json`] only if the serialiser fails.
     pub fn encode(&self) -> Result<Encoded, RecordError> {
         let (key, value) = match self {
-            Self::Schema { subject, version, value } => {
+            Self::Schema {
+                subject,
+                version,
+                value,
+            } => {
                 let key = KeyJson {
                     version: Some(version.0.into()),
                     magic: 1,
                     ..key("SCHEMA", Some(subject))
                 };
-                let value = value.as_ref().map(|value| encode_schema(subject, *version, value));
+                let value = value
+                    .as_ref()
+                    .map(|value| encode_schema(subject, *version, value));
                 (key, value.transpose()?)
             }
             Self::Config { subject, value } => {
@@ -263,7 +269,11 @@ impl Record {
                 let value = (!tombstone).then(|| subject_value(subject.as_ref(), None));
                 (key("CLEAR_SUBJECT", subject.as_ref()), value.transpose()?)
             }
-            Self::Context { tenant, context, tombstone } => {
+            Self::Context {
+                tenant,
+                context,
+                tombstone,
+            } => {
                 let key = KeyJson {
                     tenant: Some(tenant.clone()),
                     context: Some(context.clone()),
@@ -317,41 +327,63 @@ fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Record, RecordError> {
     let subject = key.subject.clone().filter(|subject| !subject.is_empty());
     Ok(match key.keytype.as_str() {
         "SCHEMA" if !matches!(key.magic, 0 | 1) => {
-            return Err(RecordError::OutOfRange { field: "magic", value: key.magic });
+            return Err(RecordError::OutOfRange {
+                field: "magic",
+                value: key.magic,
+            });
         }
         "SCHEMA" => Record::Schema {
             subject: key.subject.unwrap_or_default(),
-            version: Version(positive("version", key.version.ok_or(RecordError::Missing("version"))?)?),
+            version: Version(positive(
+                "version",
+                key.version.ok_or(RecordError::Missing("version"))?,
+            )?),
             value: value.map(decode_schema).transpose()?,
         },
         "CONFIG" => Record::Config {
             subject,
-            value: value.map(|value| decode_config(value).map(Box::new)).transpose()?,
+            value: value
+                .map(|value| decode_config(value).map(Box::new))
+                .transpose()?,
         },
         "MODE" => Record::Mode {
             subject,
             value: value.map(decode_mode).transpose()?,
         },
         "DELETE_SUBJECT" => decode_delete(subject, value)?,
-        "CLEAR_SUBJECT" => Record::ClearSubject { subject, tombstone: value.is_none() },
+        "CLEAR_SUBJECT" => Record::ClearSubject {
+            subject,
+            tombstone: value.is_none(),
+        },
         "CONTEXT" => Record::Context {
             tenant: key.tenant.unwrap_or_else(|| TENANT.into()),
             context: key.context.ok_or(RecordError::Missing("context"))?,
             tombstone: value.is_none(),
         },
         "NOOP" => Record::Noop,
-        other => return Err(RecordError::UnknownKeyType(other.chars().take(KIND_BYTES_MAX).collect())),
+        other => {
+            return Err(RecordError::UnknownKeyType(
+                other.chars().take(KIND_BYTES_MAX).collect(),
+            ));
+        }
     })
 }
 
 fn decode_delete(subject: Option<Arc<str>>, value: Option<&[u8]>) -> Result<Record, RecordError> {
-    let read = value.map(serde_json::from_slice::<SubjectValueJson>).transpose()?;
+    let read = value
+        .map(serde_json::from_slice::<SubjectValueJson>)
+        .transpose()?;
     let version = match &read {
         None => None,
         Some(read) => {
             let version = read.version.ok_or(RecordError::Missing("version"))?;
-            let in_range = i32::try_from(version).ok().and_then(|version| u32::try_from(version).ok());
-            Some(Version(in_range.ok_or(RecordError::OutOfRange { field: "version", value: version })?))
+            let in_range = i32::try_from(version)
+                .ok()
+                .and_then(|version| u32::try_from(version).ok());
+            Some(Version(in_range.ok_or(RecordError::OutOfRange {
+                field: "version",
+                value: version,
+            })?))
         }
     };
     let subject = read.and_then(|read| read.subject).or(subject);
@@ -396,7 +428,10 @@ fn decode_schema(value: &[u8]) -> Result<SchemaValue, RecordError> {
         None => None,
         Some(md5) => {
             let bytes = STANDARD.decode(&md5).ok().and_then(|bytes| bytes.try_into().ok());
-            let bytes = bytes.ok_or(RecordError::UnknownValue { field: "md5", value: md5 })?;
+            let bytes = bytes.ok_or(RecordError::UnknownValue {
+                field: "md5",
+                value: md5,
+            })?;
             Some(Digest(bytes)).filter(|md5| *md5 != content.digest())
         }
     };

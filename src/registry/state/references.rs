@@ -30,7 +30,11 @@ struct Frame {
 ///
 /// # Errors
 /// A sentence for the client when a version does not exist, references form a circle, or a limit is reached.
-pub fn resolve(state: &State, subject: &str, root: &Arc<SchemaContent>) -> Result<Vec<ReferencedSchema>, String> {
+pub fn resolve(
+    state: &State,
+    subject: &str,
+    root: &Arc<SchemaContent>,
+) -> Result<Vec<ReferencedSchema>, String> {
     let mut resolved = Vec::new();
     let mut visited: HashSet<String> = HashSet::new();
     let mut bytes = 0usize;

@@ -100,11 +100,21 @@ pub struct Rule {
     pub kind: RuleKind,
     #[serde(deserialize_with = "null_is_default")]
     pub mode: RuleMode,
-    #[serde(rename = "type", skip_serializing_if = "is_empty", deserialize_with = "lenient::text")]
+    #[serde(
+        rename = "type",
+        skip_serializing_if = "is_empty",
+        deserialize_with = "lenient::text"
+    )]
     pub rule_type: Option<String>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(
+        skip_serializing_if = "BTreeSet::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
     pub tags: BTreeSet<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "lenient::properties")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "lenient::properties"
+    )]
     pub params: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "lenient::text")]
     pub expr: Option<String>,
@@ -193,7 +203,8 @@ impl RuleSet {
 
     #[must_use]
     pub fn has_rules_of_type(&self, rule_type: &str) -> bool {
-        self.rules().any(|rule| rule.rule_type.as_deref() == Some(rule_type))
+        self.rules()
+            .any(|rule| rule.rule_type.as_deref() == Some(rule_type))
     }
 
     /// `RuleSet.updateHash`.
@@ -213,9 +224,21 @@ impl RuleSet {
     pub fn validate(&self) -> Result<(), String> {
         let mut names = BTreeSet::new();
         let parts = [
-            (&self.migration_rules, true, "Migration rules can only be UPGRADE, DOWNGRADE, UPDOWN"),
-            (&self.domain_rules, false, "Domain rules can only be WRITE, READ, WRITEREAD"),
-            (&self.encoding_rules, false, "Encoding rules can only be WRITE, READ, WRITEREAD"),
+            (
+                &self.migration_rules,
+                true,
+                "Migration rules can only be UPGRADE, DOWNGRADE, UPDOWN",
+            ),
+            (
+                &self.domain_rules,
+                false,
+                "Domain rules can only be WRITE, READ, WRITEREAD",
+            ),
+            (
+                &self.encoding_rules,
+                false,
+                "Encoding rules can only be WRITE, READ, WRITEREAD",
+            ),
         ];
         for (rules, of_migration, otherwise) in parts {
             for rule in rules {

@@ -25,7 +25,9 @@ impl State {
     /// What the scope's own record says, before any default.
     #[must_use]
     pub fn stored_config(&self, subject: Option<&str>) -> ConfigValue {
-        self.set_config(subject).map(|config| (**config).clone()).unwrap_or_default()
+        self.set_config(subject)
+            .map(|config| (**config).clone())
+            .unwrap_or_default()
     }
 
     /// A level that is not set is the default one, whatever the wider scopes say.
@@ -54,7 +56,10 @@ impl State {
         let found = self
             .set_config(context.as_deref())
             .or_else(|| self.set_config(Some(GLOBAL_SUBJECT)));
-        found.map_or_else(|| self.with_level(&ConfigValue::default()), |found| self.with_level(found))
+        found.map_or_else(
+            || self.with_level(&ConfigValue::default()),
+            |found| self.with_level(found),
+        )
     }
 
     /// The scope around a subject.
@@ -96,7 +101,9 @@ impl State {
     /// followed.
     #[must_use]
     pub fn without_alias<'a>(&self, subject: &'a str) -> Cow<'a, str> {
-        let alias = self.set_config(Some(subject)).and_then(|config| config.alias.as_deref());
+        let alias = self
+            .set_config(Some(subject))
+            .and_then(|config| config.alias.as_deref());
         match alias {
             Some(alias) if !alias.is_empty() => Cow::Owned(beside(subject, alias).into_owned()),
             _ => Cow::Borrowed(subject),

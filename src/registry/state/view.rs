@@ -138,10 +138,11 @@ impl State {
     pub fn contexts(&self) -> impl Iterator<Item = &Arc<str>> {
         let is_default = |name: &&Arc<str>| name.as_ref() == DEFAULT_CONTEXT;
         let declared = self.contexts.iter().filter(|(_, context)| context.declared);
-        self.contexts
-            .keys()
-            .filter(is_default)
-            .chain(declared.map(|(name, _)| name).filter(move |name| !is_default(name)))
+        self.contexts.keys().filter(is_default).chain(
+            declared
+                .map(|(name, _)| name)
+                .filter(move |name| !is_default(name)),
+        )
     }
 
     #[must_use]

@@ -6,7 +6,11 @@ use crate::schema::SchemaType;
 
 fn encoded(record: &Record) -> (String, Option<String>) {
     let (key, value) = record.encode().unwrap();
-    assert_eq!(Record::decode(&key, value.as_deref()), *record, "a record reads back as it was written");
+    assert_eq!(
+        Record::decode(&key, value.as_deref()),
+        *record,
+        "a record reads back as it was written"
+    );
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(key), value.map(text))
 }
@@ -44,7 +48,9 @@ fn rule_set() -> RuleSet {
 fn metadata() -> Metadata {
     Metadata {
         tags: [("t".to_owned(), ["b", "a"].map(str::to_owned).into())].into(),
-        properties: [("p", "1"), ("a", "2")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        properties: [("p", "1"), ("a", "2")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into(),
         sensitive: ["p".to_owned()].into(),
     }
 }
@@ -82,7 +88,13 @@ fn schema(subject: &str, version: u32, id: u32, content: SchemaContent, deleted:
 #[test]
 fn a_schema_is_written_with_its_parts_in_order_and_nothing_that_is_empty() {
     written(
-        &schema("orders-value", 1, 7, SchemaContent::new(SchemaType::Avro, "\"string\""), false),
+        &schema(
+            "orders-value",
+            1,
+            7,
+            SchemaContent::new(SchemaType::Avro, "\"string\""),
+            false,
+        ),
         r#"{"keytype":"SCHEMA","subject":"orders-value","version":1,"magic":1}"#,
         Some(
             r#"{"subject":"orders-value","version":1,"id":7,"schemaType":"AVRO","schema":"\"string\"","deleted":false}"#,
@@ -121,37 +133,63 @@ fn the_other_kinds_are_written_as_confluent_writes_them() {
     let subject = || Some("a".into());
     let read_only = Some(Mode::ReadOnly);
     written(
-        &Record::Mode { subject: subject(), value: read_only },
+        &Record::Mode {
+            subject: subject(),
+            value: read_only,
+        },
         r#"{"keytype":"MODE","subject":"a","magic":0}"#,
         Some(r#"{"subject":"a","mode":"READONLY"}"#),
     );
     written(
-        &Record::Mode { subject: None, value: read_only },
+        &Record::Mode {
+            subject: None,
+            value: read_only,
+        },
         r#"{"keytype":"MODE","magic":0}"#,
         Some(r#"{"mode":"READONLY"}"#),
     );
     written(
-        &Record::DeleteSubject { subject: "a".into(), version: Some(Version(3)) },
+        &Record::DeleteSubject {
+            subject: "a".into(),
+            version: Some(Version(3)),
+        },
         r#"{"keytype":"DELETE_SUBJECT","subject":"a","magic":0}"#,
         Some(r#"{"subject":"a","version":3}"#),
     );
     written(
-        &Record::ClearSubject { subject: subject(), tombstone: false },
+        &Record::ClearSubject {
+            subject: subject(),
+            tombstone: false,
+        },
         r#"{"keytype":"CLEAR_SUBJECT","subject":"a","magic":0}"#,
         Some(r#"{"subject":"a"}"#),
     );
     written(
-        &Record::ClearSubject { subject: None, tombstone: false },
+        &Record::ClearSubject {
+            subject: None,
+            tombstone: false,
+        },
         r#"{"keytype":"CLEAR_SUBJECT","magic":0}"#,
         Some("{}"),
     );
-    let context = |tombstone| Record::Context { tenant: TENANT.into(), context: ".ctx".into(), tombstone };
+    let context = |tombstone| Record::Context {
+        tenant: TENANT.into(),
+        context: ".ctx".into(),
+        tombstone,
+    };
     let key = r#"{"keytype":"CONTEXT","tenant":"default","context":".ctx","magic":0}"#;
-    written(&context(false), key, Some(r#"{"tenant":"default","context":".ctx"}"#));
+    written(
+        &context(false),
+        key,
+        Some(r#"{"tenant":"default","context":".ctx"}"#),
+    );
     written(&context(true), key, None);
     written(&Record::Noop, r#"{"keytype":"NOOP","magic":0}"#, None);
     written(
-        &Record::Config { subject: None, value: None },
+        &Record::Config {
+            subject: None,
+            value: None,
+        },
         r#"{"keytype":"CONFIG","magic":0}"#,
         None,
     );
@@ -190,7 +228,10 @@ fn a_configuration_is_written_with_every_setting_in_order() {
 /// The two GUIDs are what `Schema.getGuid` gives for these schemas.
 #[test]
 fn rules_are_part_of_the_identity() {
-    assert_eq!(full().digest().to_string(), "d31e5c2a-553c-8ebf-6c6f-290ee9f5e6df");
+    assert_eq!(
+        full().digest().to_string(),
+        "d31e5c2a-553c-8ebf-6c6f-290ee9f5e6df"
+    );
     let empty = SchemaContent {
         metadata: Some(Metadata::default()),
         rule_set: Some(RuleSet::default()),
@@ -203,7 +244,11 @@ fn unknown(key: &[u8], value: Option<&[u8]>) -> UnknownRecord {
     match Record::decode(key, value) {
         Record::Unknown(unknown) => {
             let written = Record::Unknown(unknown.clone()).encode().unwrap();
-            assert_eq!(written, (key.to_owned(), value.map(<[u8]>::to_owned)), "it is kept as it is");
+            assert_eq!(
+                written,
+                (key.to_owned(), value.map(<[u8]>::to_owned)),
+                "it is kept as it is"
+            );
             *unknown
         }
         other => panic!("{other:?}"),
@@ -214,10 +259,27 @@ fn unknown(key: &[u8], value: Option<&[u8]>) -> UnknownRecord {
 fn what_is_not_understood_is_kept_and_said() {
     let assoc = br#"{"keytype":"ASSOC","tenant":"default","resourceName":"r","subject":"s","magic":0}"#;
     assert_eq!(unknown(assoc, Some(br#"{"guid":"g"}"#)).kind, "ASSOC");
-    assert_eq!(unknown(br#"{"keytype":"SURPRISE","magic":0}"#, None).kind, "SURPRISE");
+    assert_eq!(
+        unknown(br#"{"keytype":"SURPRISE","magic":0}"#, None).kind,
+        "SURPRISE"
+    );
     assert_eq!(unknown(b"\xff", None).kind, "none");
-    assert_eq!(unknown(br#"{"keytype":"SCHEMA","subject":"a","version":0,"magic":1}"#, None).kind, "SCHEMA");
-    assert_eq!(unknown(br#"{"keytype":"SCHEMA","subject":"a","version":1,"magic":2}"#, None).kind, "SCHEMA");
+    assert_eq!(
+        unknown(
+            br#"{"keytype":"SCHEMA","subject":"a","version":0,"magic":1}"#,
+            None
+        )
+        .kind,
+        "SCHEMA"
+    );
+    assert_eq!(
+        unknown(
+            br#"{"keytype":"SCHEMA","subject":"a","version":1,"magic":2}"#,
+            None
+        )
+        .kind,
+        "SCHEMA"
+    );
     let key = br#"{"keytype":"SCHEMA","subject":"a","version":1,"magic":1}"#;
     for value in [
         r#"{"subject":"a","version":1,"id":1,"schemaType":"THRIFT","schema":"x"}"#,
@@ -230,21 +292,42 @@ fn what_is_not_understood_is_kept_and_said() {
         unknown(key, Some(value.as_bytes()));
     }
     unknown(br#"{"keytype":"MODE","magic":0}"#, Some(br#"{"mode":"LATER"}"#));
-    unknown(br#"{"keytype":"CONFIG","magic":0}"#, Some(br#"{"compatibilityLevel":"LATER"}"#));
+    unknown(
+        br#"{"keytype":"CONFIG","magic":0}"#,
+        Some(br#"{"compatibilityLevel":"LATER"}"#),
+    );
 }
 
 #[test]
 fn records_of_older_releases_are_read() {
     let key = br#"{"keytype":"SCHEMA","subject":"orders-value","version":1,"magic":1}"#;
     let value = br#"{"subject":"orders-value","version":1,"id":7,"schema":"\"string\"","deleted":false,"offset":4,"ts":1}"#;
-    let Record::Schema { value: Some(value), .. } = Record::decode(key, Some(value)) else {
+    let Record::Schema {
+        value: Some(value), ..
+    } = Record::decode(key, Some(value))
+    else {
         panic!("not a schema")
     };
-    assert_eq!(value.content, Arc::new(SchemaContent::new(SchemaType::Avro, "\"string\"")));
+    assert_eq!(
+        value.content,
+        Arc::new(SchemaContent::new(SchemaType::Avro, "\"string\""))
+    );
     let global = Record::decode(br#"{"keytype":"CONFIG","subject":null,"magic":0}"#, None);
-    assert_eq!(global, Record::Config { subject: None, value: None });
+    assert_eq!(
+        global,
+        Record::Config {
+            subject: None,
+            value: None
+        }
+    );
     let deleted = Record::decode(br#"{"keytype":"DELETE_SUBJECT","subject":"a","magic":0}"#, None);
-    assert_eq!(deleted, Record::DeleteSubject { subject: "a".into(), version: None });
+    assert_eq!(
+        deleted,
+        Record::DeleteSubject {
+            subject: "a".into(),
+            version: None
+        }
+    );
 }
 
 #[test]
@@ -252,7 +335,9 @@ fn an_identity_that_the_record_gives_is_kept_beside_a_content_that_says_another(
     let value = |md5: &str| format!(r#"{{"id":7,"md5":"{md5}","schema":"\"string\""}}"#);
     let key = br#"{"keytype":"SCHEMA","subject":"a","version":1,"magic":1}"#;
     let md5 = |text: &str| match Record::decode(key, Some(value(text).as_bytes())) {
-        Record::Schema { value: Some(value), .. } => value.md5,
+        Record::Schema {
+            value: Some(value), ..
+        } => value.md5,
         other => panic!("{other:?}"),
     };
     let own = SchemaContent::new(SchemaType::Avro, "\"string\"").digest();
