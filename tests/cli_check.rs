@@ -64,7 +64,7 @@ fn a_bad_file_names_line_fault_and_suggestion() {
     let table = [
         (
             "upstream:\n  bootstrap_servers: [\"k:9092\"]\n  sasl: { mechanism: PLAIN }\n",
-            "FILE:3:3: `upstream.sasl` is not implemented in this release\n",
+            "FILE:3:9: `upstream.sasl.username` is missing; for example `username: portcullis`\nFILE:3:9: `upstream.sasl.password` is missing; for example `password: \"${KAFKA_PASSWORD}\"`\n",
         ),
         (
             "upstreams: {}\n",

@@ -109,6 +109,7 @@ pub fn without_file(command_line: &CommandLine) -> Result<Options, Diagnostics> 
         UpstreamOptions {
             bootstrap_servers,
             tls: None,
+            sasl: None,
         },
         gateway::GatewaySection::default(),
         registry::default_options(data),

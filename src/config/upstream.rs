@@ -3,7 +3,13 @@
 use super::address;
 use super::section::{Reading, Section};
 use super::yaml::{Node, Value};
-use crate::kafka::{ClientTls, HostPort, UpstreamOptions};
+use crate::kafka::{ClientTls, HostPort, SaslMechanism, SaslOptions, UpstreamOptions};
+
+const MECHANISMS: [(&str, SaslMechanism); 3] = [
+    ("PLAIN", SaslMechanism::Plain),
+    ("SCRAM-SHA-256", SaslMechanism::ScramSha256),
+    ("SCRAM-SHA-512", SaslMechanism::ScramSha512),
+];
 
 /// `instead`: what the command line says the brokers are.
 pub fn read(
@@ -15,6 +21,7 @@ pub fn read(
         return instead.map(|servers| UpstreamOptions {
             bootstrap_servers: servers.to_vec(),
             tls: None,
+            sasl: None,
         });
     };
     let typed = match instead {
@@ -25,12 +32,15 @@ pub fn read(
     let tls = section
         .take_section("tls", reading)
         .map(|section| tls(section, reading));
-    section.refuse("sasl", reading);
+    let sasl = section
+        .take_section("sasl", reading)
+        .map(|section| sasl(section, reading));
     section.finish(reading);
     let bootstrap_servers = instead.map(<[HostPort]>::to_vec).or(typed)?;
     Some(UpstreamOptions {
         bootstrap_servers,
         tls: tls.map_or(Some(None), |tls| tls.map(Some))?,
+        sasl: sasl.map_or(Some(None), |sasl| sasl.map(Some))?,
     })
 }
 
@@ -56,6 +66,24 @@ fn servers(node: &Node, reading: &mut Reading<'_>) -> Option<Vec<HostPort>> {
 /// `kafka-1:9092,kafka-2:9092`.
 pub fn address_list(text: &str) -> Result<Vec<HostPort>, String> {
     text.split(',').map(address::host_port).collect()
+}
+
+fn sasl(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<SaslOptions> {
+    let mechanism = section
+        .require("mechanism", reading, "SCRAM-SHA-512")
+        .and_then(|node| reading.word(node, "mechanism", &MECHANISMS));
+    let username = section
+        .require("username", reading, "portcullis")
+        .and_then(|node| reading.text(node, "username"));
+    let password = section
+        .require("password", reading, "\"${KAFKA_PASSWORD}\"")
+        .and_then(|node| reading.text(node, "password"));
+    section.finish(reading);
+    Some(SaslOptions {
+        mechanism: mechanism?,
+        username: username?,
+        password: password?,
+    })
 }
 
 fn tls(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<ClientTls> {

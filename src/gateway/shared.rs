@@ -129,6 +129,7 @@ impl Shared {
 pub async fn follow(shared: Arc<Shared>, mut asked: mpsc::Receiver<TopicId>, health: Health) {
     let mut cluster = Cluster::new(
         shared.connector.clone(),
+        shared.options.upstream.sasl.clone(),
         shared.options.upstream.bootstrap_servers.clone(),
     );
     let mut ids: Vec<TopicId> = Vec::new();

@@ -1,11 +1,21 @@
-//! Connections to the real brokers: TCP, TLS, and what the gateway itself asks of them.
+//! Connections to the real brokers: TCP, TLS, SASL, and what we ourselves ask of them.
+//!
+//! The gateway passes its clients' bytes on; what is asked here, with kafka-protocol's messages, is our own: who the
+//! brokers are ([`Cluster`]), the registry's log and its election ([`Client`]). Those messages are decoded only from
+//! a broker's answers, whose length is checked first.
 
+pub mod client;
 pub mod cluster;
 pub mod connect;
+pub mod connection;
+pub mod sasl;
 pub mod stream;
 pub mod upstream;
 
-pub use cluster::{Cluster, Learned};
+pub use client::{Client, CoordinatorKind};
+pub use cluster::{Broker, Cluster, Learned};
 pub use connect::{ConnectError, Connector};
+pub use connection::{ClientError, Connection};
+pub use sasl::{SaslMechanism, SaslOptions};
 pub use stream::Stream;
 pub use upstream::{ClientTls, HostPort, UpstreamOptions};

@@ -1,5 +1,6 @@
 //! Where the brokers are and how to reach them.
 
+use super::sasl::SaslOptions;
 use std::path::PathBuf;
 
 /// A host name or address, and a port.
@@ -22,6 +23,8 @@ pub struct ClientTls {
 pub struct UpstreamOptions {
     pub bootstrap_servers: Vec<HostPort>,
     pub tls: Option<ClientTls>,
+    /// Our own connections' identity; clients keep theirs.
+    pub sasl: Option<SaslOptions>,
 }
 
 impl std::fmt::Display for HostPort {

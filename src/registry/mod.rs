@@ -9,6 +9,7 @@ pub mod core;
 pub mod errors;
 pub mod registration;
 pub mod rest;
+pub mod role;
 pub mod source;
 pub mod state;
 pub mod store;
@@ -16,4 +17,5 @@ mod listener;
 mod server;
 mod writer;
 
+pub use role::{Leadership, Role};
 pub use server::{Opened, Registry, RegistryOptions, open, start};

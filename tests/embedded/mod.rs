@@ -90,6 +90,7 @@ pub async fn house_with(change: impl FnOnce(&mut GatewayOptions)) -> House {
                 port: broker.address.port(),
             }],
             tls: None,
+            sasl: None,
         },
         limits: GatewayLimits {
             frame_bytes_max: FRAME_BYTES_MAX,

@@ -194,6 +194,7 @@ fn gateway_options(ports: &Chosen, broker: SocketAddr) -> GatewayOptions {
                 port: broker.port(),
             }],
             tls: None,
+            sasl: None,
         },
         limits: GatewayLimits {
             frame_bytes_max: 100 << 20,
