@@ -11,7 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use prost_reflect::prost::Message;
 use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
 use prost_reflect::{DescriptorPool, FileDescriptor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A parsed and linked Protobuf schema.
@@ -19,6 +19,8 @@ pub struct ProtobufSchema {
     pub(super) file: FileDescriptor,
     /// The file as it was written: type names not resolved, options not interpreted.
     pub(super) written: FileDescriptorProto,
+    /// Full names of the messages behind maps that are spelled out as messages, in this file and its imports.
+    pub(super) spelled_entries: HashSet<String>,
 }
 
 impl ProtobufSchema {
@@ -38,7 +40,7 @@ impl ProtobufSchema {
         }
         let is_descriptor = root.is_descriptor();
         let mut written = root.written.clone();
-        let pool = Linker::new(references, budget).link(root)?;
+        let (pool, spelled_entries) = Linker::new(references, budget).link(root)?;
         let file = pool
             .get_file_by_name(ROOT_NAME)
             .ok_or_else(|| SchemaError::Invalid("the schema could not be linked".into()))?;
@@ -47,7 +49,11 @@ impl ProtobufSchema {
             options::write_out(&mut written, &file);
             return Self::parse_printed(&canonical::print(&written), references);
         }
-        Ok(Self { file, written })
+        Ok(Self {
+            file,
+            written,
+            spelled_entries,
+        })
     }
 
     fn parse_printed(text: &str, references: &[ReferencedSchema]) -> Result<Self, SchemaError> {
@@ -121,6 +127,7 @@ struct Linker<'a> {
     references: HashMap<&'a str, &'a str>,
     budget: Budget,
     pool: DescriptorPool,
+    spelled_entries: HashSet<String>,
 }
 
 impl<'a> Linker<'a> {
@@ -133,14 +140,16 @@ impl<'a> Linker<'a> {
             references,
             budget,
             pool: DescriptorPool::new(),
+            spelled_entries: HashSet::new(),
         }
     }
 
-    fn link(mut self, root: Source<'a>) -> Result<DescriptorPool, SchemaError> {
+    fn link(mut self, root: Source<'a>) -> Result<(DescriptorPool, HashSet<String>), SchemaError> {
         let mut stack = vec![(root, 0usize)];
         while let Some((file, next)) = stack.last_mut() {
             let Some(import) = file.written.dependency.get(*next) else {
                 if let Some((file, _)) = stack.pop() {
+                    file.note_spelled_entries(&mut self.spelled_entries);
                     file.add_to(&mut self.pool)?;
                 }
                 continue;
@@ -163,7 +172,7 @@ impl<'a> Linker<'a> {
             let imported = self.open(&import, &importer)?;
             stack.push((imported, 0));
         }
-        Ok(self.pool)
+        Ok((self.pool, self.spelled_entries))
     }
 
     fn open(&mut self, name: &str, importer: &str) -> Result<Source<'a>, SchemaError> {

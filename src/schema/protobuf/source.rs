@@ -140,6 +140,30 @@ impl Source<'_> {
         matches!(self.origin, Origin::Descriptor(_))
     }
 
+    /// Adds the full names of the messages behind maps that are messages of their own in the text that Confluent's registry
+    /// makes of this file: all of a descriptor, and those that a text spells out.
+    pub(super) fn note_spelled_entries(&self, names: &mut HashSet<String>) {
+        fn note(all: bool, scope: &str, messages: &[DescriptorProto], names: &mut HashSet<String>) {
+            for message in messages {
+                let name = if scope.is_empty() {
+                    message.name().to_owned()
+                } else {
+                    format!("{scope}.{}", message.name())
+                };
+                note(all, &name, &message.nested_type, names);
+                if is_explicit_map_entry(message) || (all && is_implicit_map_entry(message)) {
+                    names.insert(name);
+                }
+            }
+        }
+        note(
+            self.is_descriptor(),
+            self.written.package(),
+            &self.written.message_type,
+            names,
+        );
+    }
+
     /// Links this file with those already in `pool`.
     pub(super) fn add_to(self, pool: &mut DescriptorPool) -> Result<(), SchemaError> {
         let name = self.written.name().to_owned();
