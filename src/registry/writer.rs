@@ -53,6 +53,7 @@ pub struct Writer {
     source: Arc<Source>,
     health: Health,
     schema_count: Gauge,
+    unknown_records: Gauge,
 }
 
 impl Writer {
@@ -68,18 +69,20 @@ impl Writer {
         let (queue, mut jobs) = mpsc::channel(QUEUE);
         let (ended, closed) = oneshot::channel();
         let schema_count = metrics::gauge!("schema_registry_schema_count");
+        let unknown_records = metrics::gauge!("schema_registry_unknown_records");
+        // The only writer of its file.
+        metrics::gauge!("schema_registry_leader").set(1.0);
         let mut writer = Self {
             store,
             source,
             health,
             schema_count,
+            unknown_records,
         };
         std::thread::Builder::new()
             .name("registry-writer".to_owned())
             .spawn(move || {
-                writer
-                    .schema_count
-                    .set(writer.source.state().live_versions() as f64);
+                writer.count(&writer.source.state());
                 while let Some(first) = jobs.blocking_recv() {
                     let mut batch = vec![first];
                     while batch.len() < BATCH
@@ -129,6 +132,12 @@ impl Writer {
         }
     }
 
+    fn count(&self, state: &State) {
+        self.schema_count.set(state.live_versions() as f64);
+        let unknown: u64 = state.unknown_records().values().sum();
+        self.unknown_records.set(unknown as f64);
+    }
+
     fn publish(
         &mut self,
         next: State,
@@ -144,7 +153,7 @@ impl Writer {
             return Err(RegistryError::Store(error));
         }
         self.health.pass(CHECK);
-        self.schema_count.set(next.live_versions() as f64);
+        self.count(&next);
         self.source.publish(Arc::new(next), touched);
         Ok(())
     }

@@ -244,6 +244,10 @@ fn describe() {
         "Registry requests answered 4xx or 5xx"
     );
     describe_gauge!("schema_registry_leader", "1 when this registry accepts writes");
+    describe_gauge!(
+        "schema_registry_unknown_records",
+        "Records of the log whose kind this version does not know"
+    );
     describe_counter!(
         "schema_registry_compatibility_checks_total",
         "Compatibility checks by result"

@@ -93,7 +93,10 @@ fn every_alert_has_a_unit_test_and_an_entry_in_the_runbook() {
             "{alert} has no unit test"
         );
         let anchor = format!("docs/runbook.md#{}", alert.to_lowercase());
-        assert!(values("runbook").contains(&anchor), "{alert} does not say {anchor}");
+        assert!(
+            values("runbook").contains(&anchor),
+            "{alert} does not say {anchor}"
+        );
     }
     let churn = "rate(schema_registry_schema_count[5m]) > 10".to_owned();
     assert!(values("expr").contains(&churn), "{:?}", values("expr"));

@@ -96,7 +96,7 @@ fn promote(node: &mut Value, choices: &mut Choices) {
     };
     match choices.below(4) {
         0 => {
-            *node = json!({"type": to, "logicalType": choices.one(&["date", "timestamp-millis", "uuid", "decimal"]), "precision": 4})
+            *node = json!({"type": to, "logicalType": choices.one(&["date", "timestamp-millis", "uuid", "decimal"]), "precision": 4});
         }
         _ => *node = json!(to),
     }

@@ -1,5 +1,6 @@
 //! `/config` (`ConfigResource.java`): of a subject, of a context (`:.billing:`), of all contexts (`:.__GLOBAL:`), and
 //! without a name of the default context.
+#![allow(clippy::option_option, reason = "not said, cleared and set are three")]
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
@@ -36,16 +37,16 @@ fn shown(config: &ConfigValue) -> Answer {
     json(&config.shown(LevelKey::CompatibilityLevel))
 }
 
-pub async fn get_global(state: State<App>, query: Query) -> Answer {
-    get(state, None, &query)
+pub async fn get_global(State(core): State<App>, query: Query) -> Answer {
+    get(&core, None, &query)
 }
 
-pub async fn get_subject(state: State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    get(state, scope_of(&subject), &query)
+pub async fn get_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    get(&core, scope_of(&subject).as_deref(), &query)
 }
 
-fn get(State(core): State<App>, scope: Option<Arc<str>>, query: &Query) -> Answer {
-    let (state, scope) = (core.state(), scope.as_deref());
+fn get(core: &App, scope: Option<&str>, query: &Query) -> Answer {
+    let state = core.state();
     if query.flag("defaultToGlobal") {
         return shown(&state.config_in_scope(scope));
     }

@@ -22,6 +22,7 @@ type App = Arc<Core>;
 
 /// All resources over one registry.
 pub fn router(core: Arc<Core>) -> Router {
+    outside::count_from_zero();
     let resources = Router::new()
         .route("/", get(metadata::root).post(metadata::root))
         .route("/contexts", get(contexts::list))

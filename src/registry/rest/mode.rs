@@ -1,4 +1,5 @@
 //! `/mode` (`ModeResource.java`), with the scopes of `/config`.
+#![allow(clippy::option_option, reason = "not said, cleared and set are three")]
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
@@ -34,16 +35,16 @@ fn invalid(why: &str) -> RegistryError {
     RegistryError::InvalidMode(why.to_owned())
 }
 
-pub async fn get_global(state: State<App>, query: Query) -> Answer {
-    get(state, None, &query)
+pub async fn get_global(State(core): State<App>, query: Query) -> Answer {
+    get(&core, None, &query)
 }
 
-pub async fn get_subject(state: State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    get(state, scope_of(&subject), &query)
+pub async fn get_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    get(&core, scope_of(&subject).as_deref(), &query)
 }
 
-fn get(State(core): State<App>, scope: Option<Arc<str>>, query: &Query) -> Answer {
-    let (state, scope) = (core.state(), scope.as_deref());
+fn get(core: &App, scope: Option<&str>, query: &Query) -> Answer {
+    let state = core.state();
     if query.flag("defaultToGlobal") {
         return shown(Some(state.mode_in_scope(scope)));
     }

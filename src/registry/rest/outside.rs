@@ -57,6 +57,11 @@ fn new_id() -> String {
     uuid::Builder::from_random_bytes(random).into_uuid().to_string()
 }
 
+/// Makes the counters exist, so that an alert sees the first refusal as a rise.
+pub fn count_from_zero() {
+    LazyLock::force(&COUNTERS);
+}
+
 pub async fn around(request: Request, next: Next) -> Response {
     let answer_type = answer_type(request.headers());
     let refused = refusal(&request);

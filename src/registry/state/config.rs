@@ -1,5 +1,11 @@
 //! What a subject, a context or the whole registry is configured with (Confluent's `ConfigValue.java`, `Config.java`),
 //! and how one configuration stands over another.
+#![allow(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a field over like that"
+)]
+#![allow(clippy::option_option, reason = "not said, cleared and set are three")]
 
 use super::content::Metadata;
 use super::names::{CompatibilityPolicy, level_name};

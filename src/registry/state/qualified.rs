@@ -128,7 +128,7 @@ pub fn is_in_scope(subject: &str, scope: &str) -> bool {
 #[must_use]
 pub fn is_valid(text: &str, of_setting: bool) -> bool {
     let parts = QualifiedSubject::of(text);
-    !text.chars().any(|c| c.is_control())
+    !text.chars().any(char::is_control)
         && !matches!(parts.subject, "__GLOBAL" | "__EMPTY")
         && (of_setting || !parts.is_global())
 }

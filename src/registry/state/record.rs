@@ -444,16 +444,17 @@ fn decode_schema(value: &[u8]) -> Result<SchemaValue, RecordError> {
     })
 }
 
+fn named<T>(
+    field: &'static str,
+    name: Option<String>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, RecordError> {
+    name.map(|name| read(&name).ok_or(RecordError::UnknownValue { field, value: name }))
+        .transpose()
+}
+
 fn decode_config(value: &[u8]) -> Result<ConfigValue, RecordError> {
     let value: ConfigIn = serde_json::from_slice(value)?;
-    fn named<T>(
-        field: &'static str,
-        name: Option<String>,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, RecordError> {
-        name.map(|name| read(&name).ok_or(RecordError::UnknownValue { field, value: name }))
-            .transpose()
-    }
     Ok(ConfigValue {
         alias: value.alias,
         alias_for_deks: value.alias_for_deks,

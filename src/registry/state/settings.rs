@@ -52,7 +52,7 @@ impl State {
         if let Some(own) = subject.and_then(|subject| self.config(Some(subject))) {
             return own.over(&global());
         }
-        let context = self.context_scope(subject);
+        let context = Self::context_scope(subject);
         let found = self
             .set_config(context.as_deref())
             .or_else(|| self.set_config(Some(GLOBAL_SUBJECT)));
@@ -63,7 +63,7 @@ impl State {
     }
 
     /// The scope around a subject.
-    fn context_scope(&self, subject: Option<&str>) -> Option<String> {
+    fn context_scope(subject: Option<&str>) -> Option<String> {
         let parts = QualifiedSubject::of(subject?);
         (parts.context != DEFAULT_CONTEXT).then(|| parts.prefix())
     }
@@ -90,7 +90,7 @@ impl State {
 
     #[must_use]
     pub fn mode_in_scope(&self, subject: Option<&str>) -> Mode {
-        let context = self.context_scope(subject);
+        let context = Self::context_scope(subject);
         self.set_mode_of(subject)
             .or_else(|| self.set_mode_of(context.as_deref()))
             .or_else(|| self.set_mode_of(Some(GLOBAL_SUBJECT)))

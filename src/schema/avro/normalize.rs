@@ -26,6 +26,9 @@ pub(super) fn text(model: &Model, root: TypeId, known: Vec<String>) -> Option<St
     Some(writer.out)
 }
 
+/// Confluent's code throws here.
+struct Fails;
+
 struct Writer<'a> {
     model: &'a Model,
     known: HashSet<String>,
@@ -142,7 +145,7 @@ impl Writer<'_> {
             self.attribute("aliases", &texts(aliases.into_iter()));
         }
         if let Some(default) = &field.default
-            && let Some(default) = self.default(field.of, default)?
+            && let Some(default) = self.default(field.of, default).ok()?
         {
             self.attribute("default", &default);
         }
@@ -151,11 +154,11 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// A default as Java's `Field.defaultVal()` reads it. `Some(None)`: Java finds none, and writes none.
-    fn default(&self, of: TypeId, value: &Value) -> Option<Option<Value>> {
+    /// A default as Java's `Field.defaultVal()` reads it. `Ok(None)`: Java finds none, and writes none.
+    fn default(&self, of: TypeId, value: &Value) -> Result<Option<Value>, Fails> {
         match (self.model.kind(of), value) {
             // What parsing left of `"NaN"` and the infinities.
-            (Kind::Float | Kind::Double, Value::String(_)) => Some(Some(value.clone())),
+            (Kind::Float | Kind::Double, Value::String(_)) => Ok(Some(value.clone())),
             _ => typed(self.model, of, value),
         }
     }
@@ -227,11 +230,11 @@ fn untyped(value: &Value) -> Option<Value> {
     })
 }
 
-/// Java's `JacksonUtils.toObject(JsonNode, Schema)`, as JSON again. `None`: it throws, or its caller does.
-fn typed(model: &Model, of: TypeId, value: &Value) -> Option<Option<Value>> {
+/// Java's `JacksonUtils.toObject(JsonNode, Schema)`, as JSON again. `Ok(None)`: it finds no object.
+fn typed(model: &Model, of: TypeId, value: &Value) -> Result<Option<Value>, Fails> {
     let kind = model.kind(of);
     if value.is_null() {
-        return Some(Some(Value::Null));
+        return Ok(Some(Value::Null));
     }
     if let Kind::Union(branches) = kind {
         let others = branches
@@ -239,53 +242,57 @@ fn typed(model: &Model, of: TypeId, value: &Value) -> Option<Option<Value>> {
             .filter(|branch| !matches!(model.kind(**branch), Kind::Null));
         for branch in others {
             if let Some(found) = typed(model, *branch, value)? {
-                return Some(Some(found));
+                return Ok(Some(found));
             }
         }
-        return Some(None);
+        return Ok(None);
     }
-    Some(match value {
-        Value::Number(number) => typed_number(kind, number)?,
+    Ok(match value {
+        Value::Number(number) => typed_number(kind, number),
         Value::String(text) => match kind {
             Kind::String | Kind::Enum { .. } => Some(value.clone()),
             Kind::Bytes | Kind::Fixed { .. } => Some(Value::String(latin(text))),
             _ => None,
         },
         Value::Array(items) => match kind {
-            Kind::Array(below) => Some(Value::Array(
-                // An item that Java has no object for makes it throw where the list is written.
-                items
-                    .iter()
-                    .map(|item| typed(model, *below, item)?)
-                    .collect::<Option<_>>()?,
-            )),
-            _ if items.is_empty() => Some(value.clone()),
-            _ => return None,
-        },
-        Value::Object(members) => {
-            let mut members: Vec<(&String, &Value)> = members.iter().collect();
-            members.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
-            let mut object = Map::new();
-            for (key, value) in members {
-                let value = match kind {
-                    Kind::Map(below) => typed(model, *below, value)??,
-                    Kind::Record { fields, .. } => {
-                        let field = fields.iter().find(|field| field.name == *key)?;
-                        typed(model, field.of, value)??
-                    }
-                    _ => untyped(value)?,
-                };
-                object.insert(key.clone(), value);
+            Kind::Array(below) => {
+                let items = items.iter().map(|item| written(model, *below, item));
+                Some(Value::Array(items.collect::<Result<_, _>>()?))
             }
-            Some(Value::Object(object))
-        }
+            _ if items.is_empty() => Some(value.clone()),
+            _ => return Err(Fails),
+        },
+        Value::Object(members) => Some(typed_object(model, kind, members)?),
         other => Some(other.clone()),
     })
 }
 
-fn typed_number(kind: &Kind, number: &Number) -> Option<Option<Value>> {
+/// Within a list or an object: a value that Java finds no object for makes it throw where it is written.
+fn written(model: &Model, of: TypeId, value: &Value) -> Result<Value, Fails> {
+    typed(model, of, value)?.ok_or(Fails)
+}
+
+fn typed_object(model: &Model, kind: &Kind, members: &Map<String, Value>) -> Result<Value, Fails> {
+    let mut members: Vec<(&String, &Value)> = members.iter().collect();
+    members.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
+    let mut object = Map::new();
+    for (key, value) in members {
+        let value = match kind {
+            Kind::Map(below) => written(model, *below, value)?,
+            Kind::Record { fields, .. } => {
+                let field = fields.iter().find(|field| field.name == *key).ok_or(Fails)?;
+                written(model, field.of, value)?
+            }
+            _ => untyped(value).ok_or(Fails)?,
+        };
+        object.insert(key.clone(), value);
+    }
+    Ok(Value::Object(object))
+}
+
+fn typed_number(kind: &Kind, number: &Number) -> Option<Value> {
     let is_integer = number.as_i64().is_some();
-    Some(match kind {
+    match kind {
         // An integer that is too large for an int stays as it is.
         Kind::Int | Kind::Long if is_integer => Some(Value::Number(number.clone())),
         Kind::Double if is_integer || number.is_f64() => {
@@ -297,7 +304,7 @@ fn typed_number(kind: &Kind, number: &Number) -> Option<Option<Value>> {
             Some(Value::Number(Number::from_f64(narrow.to_string().parse().ok()?)?))
         }
         _ => None,
-    })
+    }
 }
 
 /// Java's `getBytes(ISO_8859_1)`: what that character set does not have becomes a question mark.
