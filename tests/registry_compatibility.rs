@@ -170,3 +170,19 @@ async fn another_language_never_follows() {
     call(&router, "PUT", "/config/s", json!({ "compatibility": "NONE" })).await;
     assert_eq!(call(&router, "POST", "/subjects/s/versions", other).await.0, 200);
 }
+
+#[tokio::test]
+async fn the_code_of_an_incompatible_schema_is_what_the_configuration_says() {
+    for (code, opened) in [(409, None), (40901, Some(40901))] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, level) = (folder.path().to_owned(), CompatibilityLevel::Backward);
+        let opened = match opened {
+            None => registry::open(path, level, Health::default()).await,
+            Some(code) => registry::open_with(path, level, code, Health::default()).await,
+        };
+        let router = registry::rest::router(opened.unwrap().core);
+        call(&router, "POST", "/subjects/s/versions", body(&avro("a"))).await;
+        let (status, answer) = call(&router, "POST", "/subjects/s/versions", body(&avro("c"))).await;
+        assert_eq!((status, &answer["error_code"]), (409, &json!(code)));
+    }
+}

@@ -3,6 +3,7 @@
 use super::address;
 use super::section::{Reading, Section};
 use crate::registry::RegistryOptions;
+use crate::registry::core::INCOMPATIBLE_CODE;
 use crate::schema::CompatibilityLevel;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub fn default_options(data: &Path) -> RegistryOptions {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8081)),
         store: store_in(data),
         compatibility: CompatibilityLevel::Backward,
+        incompatible_code: INCOMPATIBLE_CODE,
     }
 }
 
@@ -75,6 +77,16 @@ fn embedded(
     if let Some(node) = section.take("compatibility") {
         let read = reading.word(node, "compatibility", &LEVELS);
         options.compatibility = read.unwrap_or(options.compatibility);
+    }
+    if let Some(node) = section.take("incompatible_code")
+        && let Some(code) = reading.number::<u32>(node, "incompatible_code", 409..=40_901)
+    {
+        if matches!(code, 409 | 40_901) {
+            options.incompatible_code = code;
+        } else {
+            let what = format!("`incompatible_code`: `{code}` is neither 409 nor 40901");
+            reading.report(node.at, what, None);
+        }
     }
     section.finish(reading);
 }

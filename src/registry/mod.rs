@@ -18,4 +18,4 @@ mod server;
 mod writer;
 
 pub use role::{Leadership, Role};
-pub use server::{Opened, Registry, RegistryOptions, open, start};
+pub use server::{Opened, Registry, RegistryOptions, open, open_with, report_unknown, start};

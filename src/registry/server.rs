@@ -1,9 +1,10 @@
 //! A registry from its start to its stop.
 
-use super::core::Core;
+use super::core::{Core, INCOMPATIBLE_CODE};
 use super::listener::{IDLE_TIME_MAX, RegistryListener};
 use super::rest;
 use super::source::Source;
+use super::state::State;
 use super::store::Store;
 use super::writer::{CHECK, Writer};
 use crate::contract::SchemaSource;
@@ -28,6 +29,8 @@ pub struct RegistryOptions {
     pub store: PathBuf,
     /// The global level until `/config` sets another.
     pub compatibility: CompatibilityLevel,
+    /// The `error_code` of an incompatible schema: 409, or 40901 as Confluent's newest releases can say.
+    pub incompatible_code: u32,
 }
 
 /// A running registry.
@@ -53,6 +56,19 @@ pub struct Opened {
 /// # Errors
 /// When the store cannot be opened or read; the text says what to do.
 pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) -> io::Result<Opened> {
+    open_with(folder, level, INCOMPATIBLE_CODE, health).await
+}
+
+/// The same with the `error_code` that incompatible schemas get.
+///
+/// # Errors
+/// When the store cannot be opened or read; the text says what to do.
+pub async fn open_with(
+    folder: PathBuf,
+    level: CompatibilityLevel,
+    incompatible_code: u32,
+    health: Health,
+) -> io::Result<Opened> {
     let file = folder.join(super::store::FILE_NAME);
     let opening = tokio::task::spawn_blocking(move || Store::open(&folder, level));
     // A file that is damaged beyond what the library checks may make it panic.
@@ -67,9 +83,12 @@ pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) ->
         })?
         .map_err(|error| io::Error::other(error.to_string()))?;
     let cluster_id = store.cluster_id().to_owned();
+    report_unknown(&state);
     let source = Arc::new(Source::new(Arc::new(state)));
     let (writer, store_closed) = Writer::start(store, source.clone(), health)?;
-    let core = Arc::new(Core::new(source.clone(), writer, cluster_id));
+    let mut core = Core::new(source.clone(), writer, cluster_id);
+    core.incompatible_code = incompatible_code;
+    let core = Arc::new(core);
     Ok(Opened {
         core,
         source,
@@ -94,7 +113,13 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         core,
         source,
         store_closed,
-    } = open(options.store, options.compatibility, health.clone()).await?;
+    } = open_with(
+        options.store,
+        options.compatibility,
+        options.incompatible_code,
+        health.clone(),
+    )
+    .await?;
     let listener = RegistryListener::new(listener, IDLE_TIME_MAX);
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(async move {
@@ -115,6 +140,13 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         server,
         store_closed,
     })
+}
+
+/// Says which of the log's records are kept without being understood: once a kind, with how many there are.
+pub fn report_unknown(state: &State) {
+    for (kind, count) in state.unknown_records() {
+        tracing::warn!(keytype = %kind, count, "the registry's log has records of a kind that is not known; they are kept as they are");
+    }
 }
 
 /// Compiles what is registered, behind the first requests; it ends early when the registry is gone.

@@ -357,6 +357,10 @@ fn values_out_of_their_bounds_are_refused_with_an_example() {
             "did you mean `BACKWARD`?",
         ),
         (
+            "registry: { embedded: { incompatible_code: 410 } }",
+            "`incompatible_code`: `410` is neither 409 nor 40901",
+        ),
+        (
             "admin: { listen: \"${NOT_SET}\" }",
             "environment variable NOT_SET is not set",
         ),

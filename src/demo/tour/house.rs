@@ -5,6 +5,7 @@ use crate::contract::Policies;
 use crate::demo::broker::{BrokerOptions, EmbeddedBroker};
 use crate::gateway::{self, Gateway, GatewayLimits, GatewayOptions, ListenerOptions};
 use crate::kafka::{HostPort, UpstreamOptions};
+use crate::registry::core::INCOMPATIBLE_CODE;
 use crate::registry::{self, Registry, RegistryOptions};
 use crate::schema::CompatibilityLevel;
 use crate::telemetry::admin::{self, Admin};
@@ -125,6 +126,7 @@ impl House {
             listen: local(ports.registry),
             store: folder.path().to_owned(),
             compatibility: CompatibilityLevel::Backward,
+            incompatible_code: INCOMPATIBLE_CODE,
         };
         let registry = registry::start(registry, health.clone())
             .await

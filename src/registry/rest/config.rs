@@ -1,12 +1,13 @@
 //! `/config` (`ConfigResource.java`): of a subject, of a context (`:.billing:`), of all contexts (`:.__GLOBAL:`), and
 //! without a name of the default context.
-#![allow(clippy::option_option, reason = "not said, cleared and set are three")]
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::{is_valid, normalized};
-use crate::registry::state::{Command, CompatibilityPolicy, ConfigUpdate, ConfigValue, LevelKey, Outcome};
+use crate::registry::state::{
+    Change, Command, CompatibilityPolicy, ConfigUpdate, ConfigValue, LevelKey, Outcome,
+};
 use crate::registry::state::{RuleSet, lenient, level_from_name};
 use axum::extract::{Path, State};
 use serde::de::DeserializeOwned;
@@ -37,12 +38,12 @@ fn shown(config: &ConfigValue) -> Answer {
     json(&config.shown(LevelKey::CompatibilityLevel))
 }
 
-pub async fn get_global(State(core): State<App>, query: Query) -> Answer {
-    get(&core, None, &query)
+pub async fn get_global(state: State<App>, query: Query) -> Answer {
+    get(&state.0, None, &query)
 }
 
-pub async fn get_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    get(&core, scope_of(&subject).as_deref(), &query)
+pub async fn get_subject(state: State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    get(&state.0, scope_of(&subject).as_deref(), &query)
 }
 
 fn get(core: &App, scope: Option<&str>, query: &Query) -> Answer {
@@ -68,33 +69,28 @@ pub async fn put_subject(
     put(&core, changed_scope_of(&subject)?, settings).await
 }
 
-/// One setting of a request: not there, cleared, or set.
-fn take<T: DeserializeOwned>(
-    settings: &mut Settings,
-    name: &str,
-) -> Result<Option<Option<T>>, RegistryError> {
+/// One setting of a request.
+fn take<T: DeserializeOwned>(settings: &mut Settings, name: &str) -> Result<Change<T>, RegistryError> {
     match settings.remove(name) {
-        None => Ok(None),
-        Some(Value::Null) => Ok(Some(None)),
+        None => Ok(Change::Keep),
         Some(value) => serde_json::from_value(value)
-            .map(|value| Some(Some(value)))
             .map_err(|error| RegistryError::MalformedBody(format!("{name}: {error}"))),
     }
 }
 
 /// A setting that is text.
-fn take_text(settings: &mut Settings, name: &str) -> Result<Option<Option<String>>, RegistryError> {
+fn take_text(settings: &mut Settings, name: &str) -> Result<Change<String>, RegistryError> {
     let Some(value) = settings.remove(name) else {
-        return Ok(None);
+        return Ok(Change::Keep);
     };
     lenient::text(value)
-        .map(Some)
+        .map(|text| text.map_or(Change::Clear, Change::Set))
         .map_err(|error| RegistryError::MalformedBody(format!("{name}: {error}")))
 }
 
-fn rule_set(settings: &mut Settings, name: &str) -> Result<Option<Option<RuleSet>>, RegistryError> {
+fn rule_set(settings: &mut Settings, name: &str) -> Result<Change<RuleSet>, RegistryError> {
     let read = take::<RuleSet>(settings, name)?;
-    if let Some(Some(rule_set)) = &read {
+    if let Change::Set(rule_set) = &read {
         rule_set.validate().map_err(RegistryError::InvalidRuleSet)?;
     }
     Ok(read)
@@ -103,15 +99,16 @@ fn rule_set(settings: &mut Settings, name: &str) -> Result<Option<Option<RuleSet
 fn update_of(mut settings: Settings) -> Result<ConfigUpdate, RegistryError> {
     let settings = &mut settings;
     let compatibility = match take_text(settings, "compatibility")? {
-        None => None,
-        Some(None) => Some(None),
-        Some(Some(name)) => Some(Some(
-            level_from_name(&name).ok_or(RegistryError::InvalidCompatibility)?,
-        )),
+        Change::Keep => Change::Keep,
+        Change::Clear => Change::Clear,
+        Change::Set(name) => Change::Set(level_from_name(&name).ok_or(RegistryError::InvalidCompatibility)?),
     };
     // A policy of an unknown name is none, as in Confluent's registry.
-    let compatibility_policy = take_text(settings, "compatibilityPolicy")?
-        .map(|name| name.and_then(|name| CompatibilityPolicy::from_name(&name)));
+    let compatibility_policy = match take_text(settings, "compatibilityPolicy")? {
+        Change::Keep => Change::Keep,
+        Change::Clear => Change::Clear,
+        Change::Set(name) => CompatibilityPolicy::from_name(&name).map_or(Change::Clear, Change::Set),
+    };
     Ok(ConfigUpdate {
         alias: take_text(settings, "alias")?,
         alias_for_deks: take_text(settings, "aliasForDeks")?,

@@ -1,33 +1,36 @@
 //! `/mode` (`ModeResource.java`), with the scopes of `/config`.
-#![allow(clippy::option_option, reason = "not said, cleared and set are three")]
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
 use super::config::{changed_scope_of, scope_of};
 use crate::registry::errors::RegistryError;
-use crate::registry::state::{Command, Mode, Outcome, QualifiedSubject};
+use crate::registry::state::{Change, Command, Mode, Outcome, QualifiedSubject};
 use axum::extract::{Path, State};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Null clears a mode; without the field nothing is asked for.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub struct ModeRequest {
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
-    mode: Option<Option<String>>,
+    #[serde(default)]
+    mode: Change<String>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
+/// The mode as it was asked for, null too.
+#[derive(Serialize)]
+struct Asked {
+    mode: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
 }
 
 fn shown(mode: Option<Mode>) -> Answer {
-    json(&ModeRequest {
-        mode: mode.map(|mode| Some(mode.as_str().to_owned())),
+    json(&Shown {
+        mode: mode.map(Mode::as_str),
     })
 }
 
@@ -35,12 +38,12 @@ fn invalid(why: &str) -> RegistryError {
     RegistryError::InvalidMode(why.to_owned())
 }
 
-pub async fn get_global(State(core): State<App>, query: Query) -> Answer {
-    get(&core, None, &query)
+pub async fn get_global(state: State<App>, query: Query) -> Answer {
+    get(&state.0, None, &query)
 }
 
-pub async fn get_subject(State(core): State<App>, Path(subject): Path<String>, query: Query) -> Answer {
-    get(&core, scope_of(&subject).as_deref(), &query)
+pub async fn get_subject(state: State<App>, Path(subject): Path<String>, query: Query) -> Answer {
+    get(&state.0, scope_of(&subject).as_deref(), &query)
 }
 
 fn get(core: &App, scope: Option<&str>, query: &Query) -> Answer {
@@ -72,10 +75,16 @@ pub async fn put_subject(
 
 async fn put(core: &App, subject: Option<Arc<str>>, query: &Query, request: ModeRequest) -> Answer {
     const VALID: &str = "Invalid mode. Valid values are READWRITE, READONLY, IMPORT and FORWARD.";
-    let mode = match &request.mode {
-        None => return Err(invalid(VALID)),
-        Some(None) => None,
-        Some(Some(name)) => Some(Mode::from_name(name).ok_or_else(|| invalid(VALID))?),
+    let asked = Asked {
+        mode: match request.mode {
+            Change::Keep => return Err(invalid(VALID)),
+            Change::Clear => None,
+            Change::Set(name) => Some(name),
+        },
+    };
+    let mode = match &asked.mode {
+        None => None,
+        Some(name) => Some(Mode::from_name(name).ok_or_else(|| invalid(VALID))?),
     };
     let of_all = subject.as_deref().is_some_and(|scope| {
         let parts = QualifiedSubject::of(scope);
@@ -90,7 +99,7 @@ async fn put(core: &App, subject: Option<Arc<str>>, query: &Query, request: Mode
         force: query.flag("force"),
     })
     .await?;
-    json(&request)
+    json(&asked)
 }
 
 pub async fn delete_global(State(core): State<App>, query: Query) -> Answer {

@@ -1,17 +1,11 @@
 //! What a subject, a context or the whole registry is configured with (Confluent's `ConfigValue.java`, `Config.java`),
 //! and how one configuration stands over another.
-#![allow(
-    clippy::ref_option,
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands a field over like that"
-)]
-#![allow(clippy::option_option, reason = "not said, cleared and set are three")]
 
 use super::content::Metadata;
 use super::names::{CompatibilityPolicy, level_name};
 use super::rules::RuleSet;
 use crate::schema::CompatibilityLevel;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One configuration. Nothing set in it falls back to the next scope, where there is one to fall back to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -33,45 +27,67 @@ pub struct ConfigValue {
     pub override_rule_set: Option<RuleSet>,
 }
 
-/// A change of a configuration: an outer `None` leaves what is there, an inner one clears it.
+/// What a request says of one setting: nothing, null, or a value.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Change<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
+}
+
+impl<T: Clone> Change<T> {
+    fn over(self, old: Option<&T>) -> Option<T> {
+        match self {
+            Self::Keep => old.cloned(),
+            Self::Clear => None,
+            Self::Set(new) => Some(new),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::<T>::deserialize(deserializer).map(|value| value.map_or(Self::Clear, Self::Set))
+    }
+}
+
+/// A change of a configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ConfigUpdate {
-    pub alias: Option<Option<String>>,
-    pub alias_for_deks: Option<Option<String>>,
-    pub normalize: Option<Option<bool>>,
-    pub validate_fields: Option<Option<bool>>,
-    pub validate_new_schemas: Option<Option<bool>>,
-    pub validate_rules: Option<Option<bool>>,
-    pub compatibility: Option<Option<CompatibilityLevel>>,
-    pub compatibility_policy: Option<Option<CompatibilityPolicy>>,
-    pub compatibility_group: Option<Option<String>>,
-    pub default_metadata: Option<Option<Metadata>>,
-    pub override_metadata: Option<Option<Metadata>>,
-    pub default_rule_set: Option<Option<RuleSet>>,
-    pub override_rule_set: Option<Option<RuleSet>>,
+    pub alias: Change<String>,
+    pub alias_for_deks: Change<String>,
+    pub normalize: Change<bool>,
+    pub validate_fields: Change<bool>,
+    pub validate_new_schemas: Change<bool>,
+    pub validate_rules: Change<bool>,
+    pub compatibility: Change<CompatibilityLevel>,
+    pub compatibility_policy: Change<CompatibilityPolicy>,
+    pub compatibility_group: Change<String>,
+    pub default_metadata: Change<Metadata>,
+    pub override_metadata: Change<Metadata>,
+    pub default_rule_set: Change<RuleSet>,
+    pub override_rule_set: Change<RuleSet>,
 }
 
 impl ConfigUpdate {
     /// `ConfigValue.update`.
     #[must_use]
     pub fn over(self, old: &ConfigValue) -> ConfigValue {
-        fn pick<T: Clone>(new: Option<Option<T>>, old: &Option<T>) -> Option<T> {
-            new.unwrap_or_else(|| old.clone())
-        }
         ConfigValue {
-            alias: pick(self.alias, &old.alias),
-            alias_for_deks: pick(self.alias_for_deks, &old.alias_for_deks),
-            normalize: pick(self.normalize, &old.normalize),
-            validate_fields: pick(self.validate_fields, &old.validate_fields),
-            validate_new_schemas: pick(self.validate_new_schemas, &old.validate_new_schemas),
-            validate_rules: pick(self.validate_rules, &old.validate_rules),
-            compatibility: pick(self.compatibility, &old.compatibility),
-            compatibility_policy: pick(self.compatibility_policy, &old.compatibility_policy),
-            compatibility_group: pick(self.compatibility_group, &old.compatibility_group),
-            default_metadata: pick(self.default_metadata, &old.default_metadata),
-            override_metadata: pick(self.override_metadata, &old.override_metadata),
-            default_rule_set: pick(self.default_rule_set, &old.default_rule_set),
-            override_rule_set: pick(self.override_rule_set, &old.override_rule_set),
+            alias: self.alias.over(old.alias.as_ref()),
+            alias_for_deks: self.alias_for_deks.over(old.alias_for_deks.as_ref()),
+            normalize: self.normalize.over(old.normalize.as_ref()),
+            validate_fields: self.validate_fields.over(old.validate_fields.as_ref()),
+            validate_new_schemas: self.validate_new_schemas.over(old.validate_new_schemas.as_ref()),
+            validate_rules: self.validate_rules.over(old.validate_rules.as_ref()),
+            compatibility: self.compatibility.over(old.compatibility.as_ref()),
+            compatibility_policy: self.compatibility_policy.over(old.compatibility_policy.as_ref()),
+            compatibility_group: self.compatibility_group.over(old.compatibility_group.as_ref()),
+            default_metadata: self.default_metadata.over(old.default_metadata.as_ref()),
+            override_metadata: self.override_metadata.over(old.override_metadata.as_ref()),
+            default_rule_set: self.default_rule_set.over(old.default_rule_set.as_ref()),
+            override_rule_set: self.override_rule_set.over(old.override_rule_set.as_ref()),
         }
     }
 }
@@ -117,9 +133,10 @@ impl ConfigValue {
     /// the log and where it is read, `compatibility` where it was written.
     #[must_use]
     pub fn shown(&self, level: LevelKey) -> ConfigJson<'_> {
+        let name = self.compatibility.map(level_name);
         let (compatibility_level, compatibility) = match level {
-            LevelKey::CompatibilityLevel => (self.compatibility, None),
-            LevelKey::Compatibility => (None, self.compatibility),
+            LevelKey::CompatibilityLevel => (name, None),
+            LevelKey::Compatibility => (None, name),
         };
         ConfigJson {
             subject: None,
@@ -147,10 +164,6 @@ pub enum LevelKey {
     Compatibility,
 }
 
-fn level<S: Serializer>(level: &Option<CompatibilityLevel>, serializer: S) -> Result<S::Ok, S::Error> {
-    level.map(level_name).serialize(serializer)
-}
-
 /// A configuration as JSON; see [`ConfigValue::shown`].
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -169,10 +182,10 @@ pub struct ConfigJson<'a> {
     validate_new_schemas: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validate_rules: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "level")]
-    compatibility_level: Option<CompatibilityLevel>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "level")]
-    compatibility: Option<CompatibilityLevel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatibility_level: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatibility: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compatibility_policy: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

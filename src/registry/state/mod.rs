@@ -19,7 +19,7 @@ mod model_tests;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConfigJson, ConfigUpdate, ConfigValue, LevelKey};
+pub use config::{Change, ConfigJson, ConfigUpdate, ConfigValue, LevelKey};
 pub use content::{Digest, Metadata, Reference, SchemaContent};
 pub use decide::{Command, Decision, Outcome, Register, Revision, WantedVersion, decide};
 pub use fold::{ContextId, ContextState, IdState, State, SubjectState, Touched, VersionState};

@@ -119,7 +119,7 @@ fn command(state: &State, step: &Step) -> Command {
         Step::Level(subject, level) => Command::SetConfig {
             subject: subject.map(|subject| SUBJECTS[subject].into()),
             update: Box::new(ConfigUpdate {
-                compatibility: Some(level),
+                compatibility: level.map_or(Change::Clear, Change::Set),
                 ..ConfigUpdate::default()
             }),
         },

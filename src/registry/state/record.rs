@@ -444,6 +444,7 @@ fn decode_schema(value: &[u8]) -> Result<SchemaValue, RecordError> {
     })
 }
 
+/// A value that is one of a few names.
 fn named<T>(
     field: &'static str,
     name: Option<String>,

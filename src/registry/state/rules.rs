@@ -84,7 +84,7 @@ fn null_is_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Defau
 }
 
 /// Text is not written when it is empty, so it is not told from none.
-#[allow(clippy::ref_option, reason = "serde hands a field over like that")]
+#[expect(clippy::ref_option, reason = "what serde calls it with")]
 fn is_empty(text: &Option<String>) -> bool {
     text.as_deref().is_none_or(str::is_empty)
 }

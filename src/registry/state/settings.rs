@@ -14,6 +14,12 @@ fn is_top(subject: Option<&str>) -> bool {
     subject.is_none_or(|subject| QualifiedSubject::of(subject).is_global())
 }
 
+/// The scope around a subject.
+fn context_scope(subject: Option<&str>) -> Option<String> {
+    let parts = QualifiedSubject::of(subject?);
+    (parts.context != DEFAULT_CONTEXT).then(|| parts.prefix())
+}
+
 impl State {
     fn set_config(&self, subject: Option<&str>) -> Option<&Arc<ConfigValue>> {
         match subject {
@@ -52,7 +58,7 @@ impl State {
         if let Some(own) = subject.and_then(|subject| self.config(Some(subject))) {
             return own.over(&global());
         }
-        let context = Self::context_scope(subject);
+        let context = context_scope(subject);
         let found = self
             .set_config(context.as_deref())
             .or_else(|| self.set_config(Some(GLOBAL_SUBJECT)));
@@ -60,12 +66,6 @@ impl State {
             || self.with_level(&ConfigValue::default()),
             |found| self.with_level(found),
         )
-    }
-
-    /// The scope around a subject.
-    fn context_scope(subject: Option<&str>) -> Option<String> {
-        let parts = QualifiedSubject::of(subject?);
-        (parts.context != DEFAULT_CONTEXT).then(|| parts.prefix())
     }
 
     #[must_use]
@@ -90,7 +90,7 @@ impl State {
 
     #[must_use]
     pub fn mode_in_scope(&self, subject: Option<&str>) -> Mode {
-        let context = Self::context_scope(subject);
+        let context = context_scope(subject);
         self.set_mode_of(subject)
             .or_else(|| self.set_mode_of(context.as_deref()))
             .or_else(|| self.set_mode_of(Some(GLOBAL_SUBJECT)))

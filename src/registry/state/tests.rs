@@ -83,7 +83,7 @@ fn delete_subject(state: &mut State, subject: &str, permanent: bool) -> Result<O
 
 fn level_update(level: CompatibilityLevel) -> Box<ConfigUpdate> {
     Box::new(ConfigUpdate {
-        compatibility: Some(Some(level)),
+        compatibility: Change::Set(level),
         ..ConfigUpdate::default()
     })
 }
