@@ -10,7 +10,9 @@
 #[path = "registry_api/mod.rs"]
 mod registry_api;
 
-use portcullis::registry::state::{Command, Encoded, Record, Reference, SchemaContent, SchemaValue, State, Touched};
+use portcullis::registry::state::{
+    Command, Encoded, Record, Reference, SchemaContent, SchemaValue, State, Touched,
+};
 use portcullis::registry::state::{VersionId, decide};
 use portcullis::schema::{CompatibilityLevel, SchemaId, SchemaType, Version};
 use std::sync::Arc;
@@ -82,7 +84,10 @@ fn a_hundred_thousand_schemas_are_folded_in_seconds_and_asked_in_moments() {
     assert!(body.len() > 100_000);
 
     let started = Instant::now();
-    assert_eq!(state.referenced_by("subject-00000", Version(1), false).len(), 9_999);
+    assert_eq!(
+        state.referenced_by("subject-00000", Version(1), false).len(),
+        9_999
+    );
     took("who refers to one", started, Duration::from_millis(20));
 
     let started = Instant::now();
