@@ -35,36 +35,6 @@ pub(in crate::schema::protobuf) enum Kind {
 }
 
 impl Kind {
-    #[cfg(test)]
-    pub(in crate::schema::protobuf) const ALL: [Self; 26] = [
-        Self::PackageChanged,
-        Self::MessageAdded,
-        Self::MessageRemoved,
-        Self::MessageMoved,
-        Self::EnumAdded,
-        Self::EnumRemoved,
-        Self::EnumConstAdded,
-        Self::EnumConstChanged,
-        Self::EnumConstRemoved,
-        Self::FieldAdded,
-        Self::FieldRemoved,
-        Self::FieldNameChanged,
-        Self::FieldKindChanged,
-        Self::FieldScalarKindChanged,
-        Self::FieldNamedTypeChanged,
-        Self::FieldNumericLabelChanged,
-        Self::FieldStringOrBytesLabelChanged,
-        Self::RequiredFieldAdded,
-        Self::RequiredFieldRemoved,
-        Self::OneofAdded,
-        Self::OneofRemoved,
-        Self::OneofFieldAdded,
-        Self::OneofFieldRemoved,
-        Self::OneofFieldMovedToTopLevel,
-        Self::MultipleFieldsMovedToOneof,
-        Self::FieldMovedToExistingOneof,
-    ];
-
     pub(in crate::schema::protobuf) fn name(self) -> &'static str {
         match self {
             Self::PackageChanged => "PACKAGE_CHANGED",
