@@ -6,7 +6,8 @@ use crate::schema::{CompatibilityLevel, Version};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const SUBJECTS: [&str; 3] = ["a", "b", "c"];
+/// `a` and `b` are in the default context, the others in one of their own.
+const SUBJECTS: [&str; 4] = ["a", "b", ":.x:a", ":.x:c"];
 const TEXTS: [&str; 4] = ["A", "B", "C", "D"];
 
 #[derive(Clone, Debug)]
@@ -35,9 +36,14 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     subjects: BTreeMap<usize, BTreeMap<u32, (usize, bool)>>,
-    ids: BTreeMap<usize, u32>,
-    id_max: u32,
+    /// By context and text.
+    ids: BTreeMap<(bool, usize), u32>,
+    id_max: [u32; 2],
     read_only: bool,
+}
+
+fn in_context(subject: usize) -> bool {
+    SUBJECTS[subject].starts_with(":.")
 }
 
 impl Model {
@@ -55,10 +61,12 @@ impl Model {
                 let next = versions.keys().last().map_or(1, |newest| newest + 1);
                 versions.retain(|_, (t, _)| *t != text);
                 versions.insert(next, (text, false));
-                if !self.ids.contains_key(&text) {
-                    self.id_max += 1;
-                    self.ids.insert(text, self.id_max);
-                }
+                let named = in_context(subject);
+                let id_max = &mut self.id_max[usize::from(named)];
+                self.ids.entry((named, text)).or_insert_with(|| {
+                    *id_max += 1;
+                    *id_max
+                });
             }
             Step::DeleteVersion(subject, version, permanent) => {
                 let deleted = self.subjects.get(&subject)?.get(&version)?.1;
@@ -94,12 +102,12 @@ impl Model {
             Step::ReadOnly(read_only) => self.read_only = read_only,
         }
         // An id without versions is gone; its number is not.
-        let used: Vec<usize> = self
+        let used: Vec<(bool, usize)> = self
             .subjects
-            .values()
-            .flat_map(|v| v.values().map(|(text, _)| *text))
+            .iter()
+            .flat_map(|(subject, v)| v.values().map(|(text, _)| (in_context(*subject), *text)))
             .collect();
-        self.ids.retain(|text, _| used.contains(text));
+        self.ids.retain(|id, _| used.contains(id));
         Some(())
     }
 }
@@ -124,7 +132,7 @@ fn command(state: &State, step: &Step) -> Command {
             }),
         },
         Step::ReadOnly(read_only) => Command::SetMode {
-            subject: None,
+            subject: Some(":.__GLOBAL:".into()),
             mode: Some(if read_only {
                 Mode::ReadOnly
             } else {
@@ -165,13 +173,13 @@ proptest! {
                     .get(&index)
                     .into_iter()
                     .flatten()
-                    .map(|(n, (text, deleted))| (*n, TEXTS[*text].to_owned(), model.ids[text], *deleted))
+                    .map(|(n, (text, deleted))| (*n, TEXTS[*text].to_owned(), model.ids[&(in_context(index), *text)], *deleted))
                     .collect();
                 live += expected.iter().filter(|version| !version.3).count();
                 prop_assert_eq!(shown, expected);
             }
             prop_assert_eq!(state.live_versions(), live);
-            prop_assert_eq!(state.ids(".").count(), model.ids.len());
+            prop_assert_eq!(state.ids(".").count() + state.ids(".x").count(), model.ids.len());
         }
         let mut folded = State::new(CompatibilityLevel::Backward);
         for (key, value) in log {

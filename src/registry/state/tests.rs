@@ -482,3 +482,165 @@ fn versions_are_numbers_from_one_or_latest() {
         );
     }
 }
+
+fn put(state: &mut State, subject: &str, version: u32, id: u32, content: Arc<SchemaContent>, deleted: bool) {
+    let record = Record::Schema {
+        subject: subject.into(),
+        version: Version(version),
+        value: Some(SchemaValue {
+            id: SchemaId(id),
+            content,
+            md5: None,
+            deleted,
+        }),
+    };
+    state.apply(record, 0, &mut Touched::default());
+}
+
+#[test]
+fn a_context_is_declared_with_its_first_schema_and_counts_from_one() {
+    let mut state = empty();
+    add(&mut state, "a", "A", &[]);
+    let command = register(&state, ":.c:a", content("A", &[]));
+    let decision = decide(&state, &command).unwrap();
+    let kinds: Vec<String> = decision
+        .records
+        .iter()
+        .map(|record| String::from_utf8(record.encode().unwrap().0).unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            r#"{"keytype":"CONTEXT","tenant":"default","context":".c","magic":0}"#,
+            r#"{"keytype":"SCHEMA","subject":":.c:a","version":1,"magic":1}"#,
+        ]
+    );
+    assert_eq!(add(&mut state, ":.c:b", "B", &[]), (1, 1));
+    assert_eq!(add(&mut state, ":.c:a", "A", &[]), (2, 1));
+    let names: Vec<&str> = state.contexts().map(AsRef::as_ref).collect();
+    assert_eq!(names, [".", ".c"]);
+    assert_eq!(
+        (state.id_max("."), state.id_max(".c"), state.id_max(".none")),
+        (1, 2, 0)
+    );
+    let digest = content("A", &[]).digest();
+    assert_eq!(state.id_of(".", digest), Some(SchemaId(1)));
+    assert_eq!(state.id_of(".c", digest), Some(SchemaId(2)));
+    let mut touched = Touched::default();
+    let record = Record::Schema {
+        subject: ":.c:a".into(),
+        version: Version(1),
+        value: None,
+    };
+    state.apply(record, 0, &mut touched);
+    assert!(
+        touched.ids.is_empty(),
+        "the gateway's ids are the default context's"
+    );
+}
+
+#[test]
+fn a_record_that_gives_an_id_a_second_text_is_left_out() {
+    let mut state = empty();
+    put(&mut state, "a", 1, 7, content("A", &[]), false);
+    put(&mut state, "b", 1, 7, content("B", &[]), false);
+    assert!(state.subject("b").is_none());
+    put(&mut state, ":.c:b", 1, 7, content("B", &[]), false);
+    assert!(
+        state.subject(":.c:b").is_some(),
+        "another context is another count"
+    );
+    put(&mut state, "b", 1, 7, content("A", &[("a", 1)]), false);
+    let shown = state.version("b", VersionId::Latest, false).unwrap().1;
+    assert_eq!(
+        shown.content.references.len(),
+        1,
+        "the same text may come with other references"
+    );
+    assert_eq!(state.referenced_by("a", Version(1), false).len(), 1);
+}
+
+#[test]
+fn clearing_forgets_what_was_deleted_in_its_scope() {
+    let mut state = empty();
+    for subject in ["a", "b", ":.c:a", ":.c:b", ":.d:a"] {
+        put(&mut state, subject, 1, 1, content("A", &[]), true);
+        put(&mut state, subject, 2, 2, content("B", &[]), false);
+    }
+    let deleted = |state: &State| -> Vec<String> {
+        let with_deleted = |(name, s): (&Arc<str>, &SubjectState)| {
+            s.versions.values().any(|v| v.deleted).then(|| name.to_string())
+        };
+        state.subjects().filter_map(with_deleted).collect()
+    };
+    let clear = |state: &mut State, subject: Option<&str>| {
+        let record = Record::ClearSubject {
+            subject: subject.map(Into::into),
+            tombstone: false,
+        };
+        state.apply(record, 0, &mut Touched::default());
+    };
+    clear(&mut state, Some(":.c:a"));
+    assert_eq!(deleted(&state), [":.c:b", ":.d:a", "a", "b"]);
+    clear(&mut state, Some(":.c:"));
+    assert_eq!(deleted(&state), [":.d:a", "a", "b"]);
+    clear(&mut state, Some(":.__GLOBAL:"));
+    assert_eq!(deleted(&state), [""; 0]);
+    assert_eq!(state.live_versions(), 5);
+}
+
+#[test]
+fn what_refers_is_known_until_its_last_version_has_gone() {
+    let mut state = empty();
+    let referring = || content("R", &[("a", 1)]);
+    put(&mut state, "r", 1, 2, referring(), false);
+    assert_eq!(
+        state.referenced_by("a", Version(1), false).len(),
+        1,
+        "before there is one"
+    );
+    assert_eq!(
+        state
+            .subjects_with_prefix("a")
+            .filter(|(_, s)| !s.versions.is_empty())
+            .count(),
+        0
+    );
+    put(&mut state, "a", 1, 1, content("A", &[]), false);
+    put(&mut state, "r", 2, 2, referring(), false);
+    put(&mut state, "s", 1, 2, referring(), true);
+    for (subject, version) in [("r", 1), ("r", 2)] {
+        let gone = Record::Schema {
+            subject: subject.into(),
+            version: Version(version),
+            value: None,
+        };
+        state.apply(gone, 0, &mut Touched::default());
+        assert_eq!(state.referenced_by("a", Version(1), true).len(), 1);
+    }
+    assert!(
+        state.referenced_by("a", Version(1), false).is_empty(),
+        "only a deleted one is left"
+    );
+    put(&mut state, "s", 1, 3, content("S", &[]), false);
+    assert!(state.referenced_by("a", Version(1), true).is_empty());
+    assert!(state.subject("r").is_none());
+    assert!(state.subject("a").unwrap().referrers.is_empty());
+}
+
+#[test]
+fn unknown_records_are_counted_by_kind_and_bounded() {
+    let mut state = empty();
+    for number in 0..100 {
+        for key in [
+            format!(r#"{{"keytype":"KIND{number}"}}"#),
+            r#"{"keytype":"ASSOC"}"#.to_owned(),
+        ] {
+            state.apply(Record::decode(key.as_bytes(), None), 0, &mut Touched::default());
+        }
+    }
+    assert_eq!(state.unknown_records()["ASSOC"], 100);
+    assert!(state.unknown_records().len() <= 33);
+    assert_eq!(state.unknown_records().values().sum::<u64>(), 200);
+    assert_eq!(state.sequence(), 200);
+}
