@@ -186,3 +186,40 @@ async fn the_code_of_an_incompatible_schema_is_what_the_configuration_says() {
         assert_eq!((status, &answer["error_code"]), (409, &json!(code)));
     }
 }
+
+async fn changes_of_json_schemas_are_taken_and_said_not_to_be_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(&folder).await;
+    let of_type = |of: &str| {
+        let schema = json!({ "type": "object", "properties": { "a": { "type": of } } });
+        json!({ "schema": schema.to_string(), "schemaType": "JSON" })
+    };
+    let first = call(&router, "POST", "/subjects/j/versions", of_type("string")).await;
+    assert_eq!(first.0, 200, "{}", first.1);
+    let path = "/compatibility/subjects/j/versions?verbose=true";
+    let asked = call(&router, "POST", path, of_type("integer")).await;
+    assert_eq!((asked.0, &asked.1["is_compatible"]), (200, &json!(true)));
+    let said = asked.1["messages"][0].as_str().unwrap();
+    assert!(said.contains("not compared in this release"), "{said}");
+    let second = call(&router, "POST", "/subjects/j/versions", of_type("integer")).await;
+    assert_eq!((second.0, &second.1["version"]), (200, &json!(2)));
+}
+
+#[tokio::test]
+async fn protobuf_changes_are_refused_by_confluents_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let router = open(&folder).await;
+    let of_type = |of: &str| {
+        let schema = format!("syntax = \"proto3\"; message M {{ {of} a = 1; }}");
+        json!({ "schema": schema, "schemaType": "PROTOBUF" })
+    };
+    let first = call(&router, "POST", "/subjects/p/versions", of_type("int32")).await;
+    assert_eq!(first.0, 200, "{}", first.1);
+    let wider = call(&router, "POST", "/subjects/p/versions", of_type("int64")).await;
+    assert_eq!(wider.0, 200, "{}", wider.1);
+    let other = call(&router, "POST", "/subjects/p/versions", of_type("string")).await;
+    assert_eq!((other.0, &other.1["error_code"]), (409, &json!(409)));
+    let message = other.1["message"].as_str().unwrap();
+    assert!(message.contains("FIELD_SCALAR_KIND_CHANGED"), "{message}");
+    assert!(message.contains("#/M/1"), "{message}");
+}

@@ -40,6 +40,12 @@ impl SchemaType {
             Self::Json => "JSON",
         }
     }
+
+    /// Whether the rules of compatibility of this language are there: JSON Schema's are not, in this release.
+    #[must_use]
+    pub fn is_compared(self) -> bool {
+        self != Self::Json
+    }
 }
 
 /// The text behind one reference of a schema. `name` is what the referring schema calls it: an Avro full name,
@@ -245,7 +251,8 @@ impl Schema {
         })
     }
 
-    /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can.
+    /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can, and where
+    /// [`SchemaType::is_compared`] says that there are no rules yet.
     #[must_use]
     pub fn incompatibilities(&self, writer: &Self) -> Vec<Incompatibility> {
         match (self, writer) {
@@ -253,7 +260,7 @@ impl Schema {
             (Self::Protobuf(reader), Self::Protobuf(writer)) => {
                 protobuf::compat::incompatibilities(reader, writer)
             }
-            (Self::Json(reader), Self::Json(writer)) => json::compat::incompatibilities(reader, writer),
+            (Self::Json(_), Self::Json(_)) => Vec::new(),
             (reader, writer) => vec![Incompatibility {
                 schema_type: reader.schema_type(),
                 kind: "TYPE_MISMATCH",

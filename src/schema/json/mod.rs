@@ -6,7 +6,6 @@
 //! applies the program to it ([`applied`], [`unevaluated`], [`equal`], [`number`], [`text`], [`mod@format`]); [`path`] says where it failed.
 
 mod applied;
-pub mod compat;
 mod compile;
 mod document;
 mod draft;
