@@ -273,9 +273,8 @@ impl Connection {
             .encode(&mut frame, R::header_version(version))
             .and_then(|()| request.encode(&mut frame, version))
             .map_err(|error| self.malformed::<R>(format!("the request cannot be written: {error}")))?;
-        let length = u32::try_from(frame.len() - 4)
+        let length = i32::try_from(frame.len() - 4)
             .ok()
-            .filter(|length| *length <= i32::MAX as u32)
             .ok_or_else(|| self.malformed::<R>("the request is too long"))?;
         if let Some(head) = frame.first_chunk_mut() {
             *head = length.to_be_bytes();
@@ -342,17 +341,16 @@ impl Connection {
                 let why = answer.error_message.as_ref().map(|why| why.as_str().to_owned());
                 return Err(refused(why.unwrap_or_else(|| error_name(answer.error_code))));
             }
-            match exchange.answer(&answer.auth_bytes).map_err(failed)? {
-                Some(next) => message = next,
-                None => {
-                    // Renewed early, by a new connection: the broker cuts off one that is over its time.
-                    self.expires = u64::try_from(answer.session_lifetime_ms)
-                        .ok()
-                        .filter(|lifetime_ms| *lifetime_ms > 0)
-                        .map(|lifetime_ms| Instant::now() + Duration::from_millis(lifetime_ms / 5 * 4));
-                    return Ok(());
-                }
+            if let Some(next) = exchange.answer(&answer.auth_bytes).map_err(failed)? {
+                message = next;
+                continue;
             }
+            // Renewed early, by a new connection: the broker cuts off one that is over its time.
+            self.expires = u64::try_from(answer.session_lifetime_ms)
+                .ok()
+                .filter(|lifetime_ms| *lifetime_ms > 0)
+                .map(|lifetime_ms| Instant::now() + Duration::from_millis(lifetime_ms / 5 * 4));
+            return Ok(());
         }
         Err(refused("the exchange does not end".to_owned()))
     }

@@ -82,7 +82,7 @@ pub struct Exchange(State);
 
 enum State {
     Plain { message: Vec<u8> },
-    Scram(Scram),
+    Scram(Box<Scram>),
     Done,
 }
 
@@ -150,13 +150,13 @@ impl Exchange {
     fn scram(kind: Kind, options: &SaslOptions, client_nonce: String) -> Self {
         // `saslname`: comma and equals sign are the message's own.
         let name = options.username.replace('=', "=3D").replace(',', "=2C");
-        Self(State::Scram(Scram {
+        Self(State::Scram(Box::new(Scram {
             kind,
             password: options.password.clone(),
             first_bare: format!("n={name},r={client_nonce}"),
             client_nonce,
             step: Step::First,
-        }))
+        })))
     }
 
     /// The message to open with.
