@@ -187,6 +187,7 @@ async fn the_code_of_an_incompatible_schema_is_what_the_configuration_says() {
     }
 }
 
+#[tokio::test]
 async fn changes_of_json_schemas_are_taken_and_said_not_to_be_compared() {
     let folder = tempfile::tempdir().unwrap();
     let router = open(&folder).await;

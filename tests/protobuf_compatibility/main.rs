@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+use std::fmt::Write as _;
 use portcullis::schema::{Incompatibility, ReferencedSchema, Schema, SchemaType};
 use std::collections::HashSet;
 
@@ -201,11 +202,11 @@ fn a_web_of_referenced_messages_is_answered_soon() {
     let web = |last: &str| {
         let mut text = String::from("syntax = \"proto3\";");
         for message in 0..60 {
-            text += &format!("message W{message} {{");
+            write!(text, "message W{message} {{").unwrap();
             for field in 0..60 {
-                text += &format!("W{field} f{field} = {};", field + 1);
+                write!(text, "W{field} f{field} = {};", field + 1).unwrap();
             }
-            text += &format!("{last} last = 61; }}");
+            write!(text, "{last} last = 61; }}").unwrap();
         }
         text
     };
@@ -231,7 +232,7 @@ fn a_long_chain_of_referenced_messages_is_followed_to_its_end() {
     let chain = |last: &str| {
         let mut text = String::from("syntax = \"proto3\";");
         for message in 0..3000 {
-            text += &format!("message C{message} {{ C{} c = 1; }}", message + 1);
+            write!(text, "message C{message} {{ C{} c = 1; }}", message + 1).unwrap();
         }
         text + &format!("message C3000 {{ {last} a = 1; }}")
     };

@@ -4,6 +4,7 @@ use super::ProtobufSchema;
 use super::validate::ProtobufValidator;
 use crate::schema::{Mismatch, MismatchKind, ReferencedSchema, SchemaError};
 
+mod differences;
 mod payloads;
 mod pieces;
 mod places;
