@@ -7,9 +7,9 @@
     clippy::panic
 )]
 
-use std::fmt::Write as _;
 use portcullis::schema::{Incompatibility, ReferencedSchema, Schema, SchemaType};
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 const TABLES: &[(&str, &str)] = &[
     ("fields", include_str!("fields.txt")),
