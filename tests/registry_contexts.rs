@@ -153,6 +153,12 @@ async fn listings_show_all_contexts_or_one() {
         [":.billing:bills", ":.billing:orders"]
     );
     assert_eq!(subjects(api.get("/schemas?subjectPrefix=:*:").await).len(), 3);
+    assert_eq!(
+        api.get("/schemas?resourceType=topic").await.1,
+        json!([]),
+        "there are no associations"
+    );
+    assert_eq!(subjects(api.get("/schemas?lifecycle=NONE").await), ["orders"]);
 }
 
 #[tokio::test]

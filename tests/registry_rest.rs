@@ -635,6 +635,10 @@ async fn the_registry_says_who_it_is() {
     let (_, id) = api.get("/v1/metadata/id").await;
     assert!(id["scope"]["clusters"]["kafka-cluster"].is_string());
     assert!(api.get("/v1/metadata/version").await.1["version"].is_string());
+    assert_eq!(
+        api.get("/v1/metadata/deployment").await.1,
+        json!({ "attributes": [] })
+    );
     let api = api.restart(folder.path()).await;
     assert_eq!(api.get("/v1/metadata/id").await.1, id);
 }

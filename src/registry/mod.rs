@@ -1,7 +1,7 @@
 //! The schema registry: subjects, versions, ids as a fold over a log; its store and its REST API.
 //!
-//! The way of a registration: `rest` reads it, `admission` parses it and compares it with earlier versions on
-//! blocking threads, `state::decide` turns it into records, `writer` makes them durable in the `store` and folds
+//! The way of a registration: `rest` reads it, `registration` finds it or completes it, `admission` parses it and
+//! compares it with earlier versions on blocking threads, `state::decide` turns it into records, `writer` makes them durable in the `store` and folds
 //! them into the next state, `source` publishes that to the REST resources and to the gateway.
 
 pub mod admission;

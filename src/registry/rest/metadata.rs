@@ -25,6 +25,11 @@ pub async fn server_version() -> Answer {
     json(&value!({ "version": concat!(env!("CARGO_PKG_VERSION"), "-portcullis"), "commitId": "" }))
 }
 
+/// What Confluent says of how it is deployed: nothing, unless it is a part of something else.
+pub async fn deployment() -> Answer {
+    json(&value!({ "attributes": [] }))
+}
+
 pub async fn metrics() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],

@@ -28,6 +28,7 @@ pub fn router(core: Arc<Core>) -> Router {
         .route("/contexts", get(contexts::list))
         .route("/contexts/{context}", delete(contexts::delete))
         .route("/v1/metadata/id", get(metadata::cluster_id))
+        .route("/v1/metadata/deployment", get(metadata::deployment))
         .route("/v1/metadata/version", get(metadata::server_version))
         .route("/metrics", get(metadata::metrics))
         .route("/subjects", get(subjects::list))

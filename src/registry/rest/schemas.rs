@@ -17,6 +17,12 @@ pub async fn list(State(core): State<App>, query: Query) -> Answer {
     let prefix = query.text("subjectPrefix").unwrap_or_default();
     let filter = DeletedFilter::of(query.flag("deleted"), false);
     let latest_only = query.flag("latestOnly");
+    // Nothing has an association here, so a listing by associations is of those without, if they are asked for.
+    let by_association = ["resourceType", "associationType", "lifecycle"];
+    let by_association = by_association.iter().any(|name| query.text(name).is_some());
+    if by_association && query.text("lifecycle") != Some("NONE") {
+        return json(&[(); 0]);
+    }
     let rule_type = query.text("ruleType").filter(|name| !name.is_empty());
     let state = core.state();
     let aliases = if query.flag("aliases") {
