@@ -68,6 +68,17 @@ pub enum RegistryError {
     MalformedBody(String),
     #[error("The request body may not be null")]
     EmptyBody,
+    /// Without a word of what was wrong with the credentials.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// `resource`: what the client itself has named.
+    #[error("User is denied operation {operation} on {resource}")]
+    Forbidden {
+        operation: &'static str,
+        resource: String,
+    },
+    #[error("Too many requests: try again in {retry_after_s} s")]
+    TooManyRequests { retry_after_s: u64 },
     /// What HTTP itself has a status for.
     #[error("HTTP {0} {1}")]
     Http(u16, &'static str),
@@ -121,6 +132,9 @@ impl RegistryError {
             Self::ContextNotEmpty(_) => 42211,
             Self::MalformedBody(_) => 400,
             Self::EmptyBody => 422,
+            Self::Unauthorized => 40101,
+            Self::Forbidden { .. } => 40301,
+            Self::TooManyRequests { .. } => 42901,
             Self::Http(status, _) => u32::from(*status),
             Self::Store(_) => 50001,
             Self::Timeout(_) => 50002,

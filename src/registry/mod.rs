@@ -4,6 +4,7 @@
 //! compares it with earlier versions on blocking threads, `state::decide` turns it into records, `writer` makes them durable in the `store` and folds
 //! them into the next state, `source` publishes that to the REST resources and to the gateway.
 
+pub mod access;
 pub mod admission;
 pub mod core;
 pub mod errors;

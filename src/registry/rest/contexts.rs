@@ -5,8 +5,9 @@
 use super::App;
 use super::body::Answer;
 use super::body::{Query, json};
+use crate::registry::access::Visible;
 use crate::registry::errors::RegistryError;
-use crate::registry::state::qualified::{context_prefix, normalized};
+use crate::registry::state::qualified::{DEFAULT_CONTEXT, context_prefix, normalized};
 use crate::registry::state::{Command, State as Registry};
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
@@ -210,11 +211,23 @@ fn encoded(text: &str) -> String {
 }
 
 /// `GET /contexts`.
-pub async fn list(State(core): State<App>, query: Query) -> Answer {
+pub async fn list(State(core): State<App>, visible: Visible, query: Query) -> Answer {
     let state = core.state();
     let prefix = query.text("contextPrefix").unwrap_or_default();
-    let shown = state.contexts().filter(|name| name.starts_with(prefix));
+    let shown = state
+        .contexts()
+        .filter(|name| name.starts_with(prefix) && is_visible(&state, name, &visible));
     json(&query.page()?.of(shown))
+}
+
+/// The default context is everybody's; another is seen by those who may read it or a subject in it.
+fn is_visible(state: &Registry, context: &str, visible: &Visible) -> bool {
+    let prefix = format!(":{context}:");
+    context == DEFAULT_CONTEXT
+        || visible.subject(&prefix)
+        || state
+            .subjects_with_prefix(&prefix)
+            .any(|(name, _)| visible.subject(name))
 }
 
 /// `DELETE /contexts/{context}`: forgets a context that has no subjects any more.

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::body::{Answer, Query, SchemaJson, SchemaStringJson, json, qualified_references, text};
+use crate::registry::access::{Role, Visible};
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::{DEFAULT_CONTEXT, QualifiedSubject, context_of};
 use crate::registry::state::{self, DeletedFilter, Digest, IdState, SubjectState, VersionState};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Without a prefix those of the default context.
-pub async fn list(State(core): State<App>, query: Query) -> Answer {
+pub async fn list(State(core): State<App>, visible: Visible, query: Query) -> Answer {
     let prefix = query.text("subjectPrefix").unwrap_or_default();
     let filter = DeletedFilter::of(query.flag("deleted"), false);
     let latest_only = query.flag("latestOnly");
@@ -26,7 +27,7 @@ pub async fn list(State(core): State<App>, query: Query) -> Answer {
     let rule_type = query.text("ruleType").filter(|name| !name.is_empty());
     let state = core.state();
     let aliases = if query.flag("aliases") {
-        aliases(&state, prefix)
+        aliases(&state, prefix, &visible)
     } else {
         BTreeMap::new()
     };
@@ -39,6 +40,7 @@ pub async fn list(State(core): State<App>, query: Query) -> Answer {
             subjects.insert(subject, found);
         }
     }
+    subjects.retain(|name, _| visible.subject(name));
     let shown = subjects.iter().flat_map(|(name, subject)| {
         let newest = subject
             .versions
@@ -66,10 +68,12 @@ pub async fn list(State(core): State<App>, query: Query) -> Answer {
 }
 
 /// By subject, the names under which it goes besides: those of the configurations with the prefix that have an alias.
-fn aliases(state: &state::State, prefix: &str) -> BTreeMap<String, Vec<String>> {
+fn aliases(state: &state::State, prefix: &str, visible: &Visible) -> BTreeMap<String, Vec<String>> {
     let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, _) in state.subjects_with_prefix(prefix) {
-        if let Cow::Owned(subject) = state.without_alias(name) {
+        if let Cow::Owned(subject) = state.without_alias(name)
+            && visible.subject(name)
+        {
             aliases.entry(subject).or_default().push(name.to_string());
         }
     }
@@ -101,12 +105,14 @@ fn in_context<'a>(
     context: &str,
     id: SchemaId,
     subject: Option<&str>,
+    visible: &Visible,
 ) -> Option<Found<'a>> {
     let id_state: &IdState = state.id(context, id)?;
     let newest = |with_deleted: bool| {
         let mut uses = state
             .uses(id_state, with_deleted)
-            .filter(|(name, _)| subject.is_none_or(|subject| subject == name.as_ref()));
+            .filter(|(name, _)| subject.is_none_or(|subject| subject == name.as_ref()))
+            .filter(|(name, _)| visible.subject(name));
         // Of the first subject the newest version.
         let (first, number) = uses.next()?;
         let last = uses.take_while(|(name, _)| *name == first).last();
@@ -124,28 +130,62 @@ fn in_context<'a>(
 /// Where an id is looked for (`getSchemaKeyUsingContexts`): without a subject in the default context; with one that
 /// names its context, only there; with another under that name, in the default context and then in the others, and at
 /// last under any name in the default context.
-fn by_subject<'a>(state: &'a state::State, id: SchemaId, subject: &str) -> Option<Found<'a>> {
+fn by_subject<'a>(
+    state: &'a state::State,
+    id: SchemaId,
+    subject: &str,
+    visible: &Visible,
+) -> Option<Found<'a>> {
     let parts = QualifiedSubject::of(subject);
     if parts.is_context() {
-        return in_context(state, parts.context, id, None);
+        return in_context(state, parts.context, id, None, visible);
     }
     if !parts.is_in_default_context() {
-        return in_context(state, parts.context, id, Some(subject));
+        return in_context(state, parts.context, id, Some(subject), visible);
     }
     state
         .places(parts.subject)
-        .find_map(|place| in_context(state, context_of(&place), id, Some(&place)))
-        .or_else(|| in_context(state, DEFAULT_CONTEXT, id, None))
+        .find_map(|place| in_context(state, context_of(&place), id, Some(&place), visible))
+        .or_else(|| in_context(state, DEFAULT_CONTEXT, id, None, visible))
 }
 
-fn found<'a>(state: &'a state::State, id: SchemaId, query: &Query) -> Result<Found<'a>, RegistryError> {
-    by_subject(state, id, query.text("subject").unwrap_or_default())
-        .ok_or_else(|| RegistryError::SchemaIdNotFound(id.0.to_string()))
+fn found<'a>(
+    state: &'a state::State,
+    id: SchemaId,
+    visible: &Visible,
+    query: &Query,
+) -> Result<Found<'a>, RegistryError> {
+    found_or_not(state, id, visible, query)?.ok_or_else(|| RegistryError::SchemaIdNotFound(id.0.to_string()))
 }
 
-pub async fn by_id(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+/// # Errors
+/// [`RegistryError::Forbidden`] when it is only where the client may not read. Ids are given one after the other:
+/// that there is one tells nothing.
+fn found_or_not<'a>(
+    state: &'a state::State,
+    id: SchemaId,
+    visible: &Visible,
+    query: &Query,
+) -> Result<Option<Found<'a>>, RegistryError> {
+    let subject = query.text("subject").unwrap_or_default();
+    let found = by_subject(state, id, subject, visible);
+    if found.is_none() && by_subject(state, id, subject, &Visible::default()).is_some() {
+        return Err(RegistryError::Forbidden {
+            operation: Role::Read.as_str(),
+            resource: format!("Schema: {}", id.0),
+        });
+    }
+    Ok(found)
+}
+
+pub async fn by_id(
+    State(core): State<App>,
+    Path(id): Path<String>,
+    visible: Visible,
+    query: Query,
+) -> Answer {
     let state = core.state();
-    let found = found(&state, id_of(&id)?, &query)?;
+    let found = found(&state, id_of(&id)?, &visible, &query)?;
     let content = &found.version.content;
     let references = qualified_references(found.subject, content, query.text("referenceFormat"));
     let max_id = query
@@ -162,9 +202,14 @@ pub async fn by_id(State(core): State<App>, Path(id): Path<String>, query: Query
     })
 }
 
-pub async fn schema_only(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+pub async fn schema_only(
+    State(core): State<App>,
+    Path(id): Path<String>,
+    visible: Visible,
+    query: Query,
+) -> Answer {
     let state = core.state();
-    let found = found(&state, id_of(&id)?, &query)?;
+    let found = found(&state, id_of(&id)?, &visible, &query)?;
     let schema = core
         .text_of(found.subject, &found.version.content, query.text("format"))
         .await?;
@@ -175,37 +220,56 @@ pub async fn schema_only(State(core): State<App>, Path(id): Path<String>, query:
 fn uses<'a>(
     state: &'a state::State,
     id: &str,
+    visible: &'a Visible,
     query: &Query,
 ) -> Result<impl Iterator<Item = (&'a Arc<str>, Version)>, RegistryError> {
     let id = id_of(id)?;
-    let found = by_subject(state, id, query.text("subject").unwrap_or_default());
+    let found = found_or_not(state, id, visible, query)?;
     let found = found.ok_or(RegistryError::SchemaNotFound)?;
     let id_state = state
         .id(context_of(found.subject), id)
         .ok_or(RegistryError::SchemaNotFound)?;
-    Ok(state.uses(id_state, query.flag("deleted")))
+    let uses = state.uses(id_state, query.flag("deleted"));
+    Ok(uses.filter(|(name, _)| visible.subject(name)))
 }
 
-pub async fn subjects(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+pub async fn subjects(
+    State(core): State<App>,
+    Path(id): Path<String>,
+    visible: Visible,
+    query: Query,
+) -> Answer {
     let state = core.state();
-    let mut names: Vec<_> = uses(&state, &id, &query)?.map(|(name, _)| name).collect();
+    let mut names: Vec<_> = uses(&state, &id, &visible, &query)?
+        .map(|(name, _)| name)
+        .collect();
     names.dedup();
     json(&query.page()?.of(names.into_iter()))
 }
 
-pub async fn versions(State(core): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+pub async fn versions(
+    State(core): State<App>,
+    Path(id): Path<String>,
+    visible: Visible,
+    query: Query,
+) -> Answer {
     let state = core.state();
-    let uses =
-        uses(&state, &id, &query)?.map(|(name, version)| value!({ "subject": name, "version": version.0 }));
+    let uses = uses(&state, &id, &visible, &query)?
+        .map(|(name, version)| value!({ "subject": name, "version": version.0 }));
     json(&query.page()?.of(uses))
 }
 
 /// `format` as for an id: Confluent's Protobuf deserialiser asks for `serialized` when a header carries the GUID.
-pub async fn by_guid(State(core): State<App>, Path(guid): Path<String>, query: Query) -> Answer {
+/// One that the client may not read is not there: a GUID is its schema's digest, so that a refusal would confirm a guess.
+pub async fn by_guid(
+    State(core): State<App>,
+    Path(guid): Path<String>,
+    visible: Visible,
+    query: Query,
+) -> Answer {
     let state = core.state();
     let found = ids_in_contexts(&state, &guid)
-        .next()
-        .and_then(|(context, id)| in_context(&state, context, id, None));
+        .find_map(|(context, id)| in_context(&state, context, id, None, &visible));
     let found = found.ok_or(RegistryError::SchemaIdNotFound(guid))?;
     let schema = core
         .text_of(found.subject, &found.version.content, query.text("format"))
@@ -228,9 +292,10 @@ fn ids_in_contexts<'a>(
     })
 }
 
-pub async fn ids_of_guid(State(core): State<App>, Path(guid): Path<String>) -> Answer {
+pub async fn ids_of_guid(State(core): State<App>, Path(guid): Path<String>, visible: Visible) -> Answer {
     let state = core.state();
     let ids: Vec<_> = ids_in_contexts(&state, &guid)
+        .filter(|(context, id)| in_context(&state, context, *id, None, &visible).is_some())
         .map(|(context, id)| value!({ "context": context, "id": id.0 }))
         .collect();
     json(&ids)

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, SchemaJson, json};
+use crate::registry::access::Visible;
 use crate::registry::admission::SchemaRequest;
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::{CONTEXT_WILDCARD, normalized};
@@ -10,13 +11,13 @@ use axum::extract::{Path, State};
 use std::sync::Arc;
 
 /// Without a prefix those of all contexts.
-pub async fn list(State(core): State<App>, query: Query) -> Answer {
+pub async fn list(State(core): State<App>, visible: Visible, query: Query) -> Answer {
     let filter = DeletedFilter::of(query.flag("deleted"), query.flag("deletedOnly"));
     let prefix = query.text("subjectPrefix").unwrap_or(CONTEXT_WILDCARD);
     let state = core.state();
     let names = state
         .subjects_with_prefix(prefix)
-        .filter(|(_, subject)| filter.shows_subject(subject))
+        .filter(|(name, subject)| filter.shows_subject(subject) && visible.subject(name))
         .map(|(name, _)| name);
     json(&query.page()?.of(names))
 }
@@ -32,6 +33,7 @@ fn nothing_found(state: &state::State, subject: &str, with_deleted: bool) -> Reg
 pub async fn look_up(
     State(core): State<App>,
     Path(subject): Path<String>,
+    visible: Visible,
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
@@ -48,7 +50,9 @@ pub async fn look_up(
             with_deleted,
         )
         .await?;
-    let found = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
+    let found = found
+        .filter(|found| visible.subject(&found.subject))
+        .ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
     let text = core
         .text_of(&found.subject, &found.content, query.text("format"))
         .await?;

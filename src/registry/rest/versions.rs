@@ -2,6 +2,7 @@
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, RegisteredJson, SchemaJson, json, qualified_references, text};
+use crate::registry::access::Visible;
 use crate::registry::admission::SchemaRequest;
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::normalized;
@@ -80,6 +81,7 @@ fn version_of<'a>(
     state: &'a state::State,
     subject: &'a str,
     version: &str,
+    visible: &Visible,
     with_deleted: bool,
 ) -> Result<(Cow<'a, str>, Version, &'a VersionState), RegistryError> {
     let subject = match normalized(subject) {
@@ -88,7 +90,8 @@ fn version_of<'a>(
         Cow::Owned(context) => return Err(RegistryError::SubjectNotFound(context)),
     };
     let asked = VersionId::parse(version)?;
-    for place in state.places(subject) {
+    // The guard has looked at the subject that was named, not at those of other contexts.
+    for place in state.places(subject).filter(|place| visible.subject(place)) {
         if let Some((number, found)) = state.version(&place, asked, with_deleted) {
             return Ok((place, number, found));
         }
@@ -103,10 +106,11 @@ fn version_of<'a>(
 pub async fn get(
     State(core): State<App>,
     Path((subject, version)): Path<(String, String)>,
+    visible: Visible,
     query: Query,
 ) -> Answer {
     let state = core.state();
-    let (place, number, found) = version_of(&state, &subject, &version, query.flag("deleted"))?;
+    let (place, number, found) = version_of(&state, &subject, &version, &visible, query.flag("deleted"))?;
     let references = qualified_references(&place, &found.content, query.text("referenceFormat"));
     let schema = core.text_of(&place, &found.content, query.text("format")).await?;
     json(&SchemaJson {
@@ -119,10 +123,11 @@ pub async fn get(
 pub async fn schema_only(
     State(core): State<App>,
     Path((subject, version)): Path<(String, String)>,
+    visible: Visible,
     query: Query,
 ) -> Answer {
     let state = core.state();
-    let (place, _, found) = version_of(&state, &subject, &version, query.flag("deleted"))?;
+    let (place, _, found) = version_of(&state, &subject, &version, &visible, query.flag("deleted"))?;
     Ok(text(
         &core.text_of(&place, &found.content, query.text("format")).await?,
     ))
@@ -131,12 +136,21 @@ pub async fn schema_only(
 pub async fn referenced_by(
     State(core): State<App>,
     Path((subject, version)): Path<(String, String)>,
+    visible: Visible,
     query: Query,
 ) -> Answer {
     let state = core.state();
-    let (place, number, _) = version_of(&state, &subject, &version, true)?;
-    let ids = state.referenced_by(&place, number, query.flag("deleted"));
-    json(&query.page()?.of_schemas(ids.iter().map(|(_, id)| id.0)))
+    let (place, number, _) = version_of(&state, &subject, &version, &visible, true)?;
+    let with_deleted = query.flag("deleted");
+    let ids = state.referenced_by(&place, number, with_deleted);
+    let shown = ids.iter().filter(|(context, id)| {
+        let mut uses = state
+            .id(context, *id)
+            .into_iter()
+            .flat_map(|id| state.uses(id, with_deleted));
+        uses.any(|(name, _)| visible.subject(name))
+    });
+    json(&query.page()?.of_schemas(shown.map(|(_, id)| id.0)))
 }
 
 pub async fn delete(

@@ -1,0 +1,12 @@
+//! Who may do what on the registry's port.
+//!
+//! The way of a request: `guard` finds its line in `routes`, learns who asks from `basic`, `bearer`, `ldap` or the
+//! connection's certificate, holds that against `limits` and `rules`, and writes to `audit` what was written or refused.
+
+pub mod principal;
+pub mod rules;
+pub mod visible;
+
+pub use principal::{Method, Principal};
+pub use rules::{Role, Roles, Rule, Rules, SubjectPattern, Target, Who};
+pub use visible::Visible;
