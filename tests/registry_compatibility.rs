@@ -1,4 +1,4 @@
-//! An Avro schema that breaks its subject's level is refused; the other languages' rules are said not to be enforced.
+//! An Avro or Protobuf schema that breaks its subject's level is refused; JSON Schemas are said not to be compared.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,34 +6,14 @@
     clippy::panic
 )]
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
+#[path = "registry_api/mod.rs"]
+mod registry_api;
+
 use portcullis::registry;
 use portcullis::schema::CompatibilityLevel;
 use portcullis::telemetry::health::Health;
+use registry_api::{Api, open};
 use serde_json::{Value, json};
-use tower::ServiceExt;
-
-async fn call(router: &Router, method: &str, path: &str, body: Value) -> (u16, Value) {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .body(Body::from(body.to_string()))
-        .unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    (status, serde_json::from_slice(&bytes).unwrap())
-}
-
-async fn open(folder: &tempfile::TempDir) -> Router {
-    let level = CompatibilityLevel::Backward;
-    let opened = registry::open(folder.path().to_owned(), level, Health::default())
-        .await
-        .unwrap();
-    registry::rest::router(opened.core)
-}
 
 fn body(schema: &Value) -> Value {
     json!({ "schema": schema.to_string() })
@@ -51,7 +31,7 @@ fn avro(fields: &str) -> Value {
 #[tokio::test]
 async fn all_seven_levels_hold_on_registration() {
     let folder = tempfile::tempdir().unwrap();
-    let router = open(&folder).await;
+    let api = open(folder.path()).await;
     // Level; versions before; the next; whether it may follow.
     let cases = [
         ("NONE", vec!["a"], "c", true),
@@ -77,24 +57,23 @@ async fn all_seven_levels_hold_on_registration() {
         let subject = format!("s{number}");
         let config = format!("/config/{subject}");
         let versions = format!("/subjects/{subject}/versions");
-        call(&router, "PUT", &config, json!({ "compatibility": "NONE" })).await;
+        api.put(&config, json!({ "compatibility": "NONE" })).await;
         for fields in &before {
-            assert_eq!(call(&router, "POST", &versions, body(&avro(fields))).await.0, 200);
+            assert_eq!(api.post(&versions, body(&avro(fields))).await.0, 200);
         }
-        call(&router, "PUT", &config, json!({ "compatibility": level })).await;
-        let asked = call(
-            &router,
-            "POST",
-            &format!("/compatibility{versions}?verbose=true"),
-            body(&avro(next)),
-        )
-        .await;
+        api.put(&config, json!({ "compatibility": level })).await;
+        let asked = api
+            .post(
+                &format!("/compatibility{versions}?verbose=true"),
+                body(&avro(next)),
+            )
+            .await;
         assert_eq!(
             asked.1["is_compatible"], allowed,
             "{level} {before:?} {next}: {}",
             asked.1
         );
-        let (status, answer) = call(&router, "POST", &versions, body(&avro(next))).await;
+        let (status, answer) = api.post(&versions, body(&avro(next))).await;
         // What is registered already is not compared again.
         let allowed = allowed || before.contains(&next);
         assert_eq!(
@@ -108,9 +87,9 @@ async fn all_seven_levels_hold_on_registration() {
 #[tokio::test]
 async fn a_refusal_says_why_in_confluents_words() {
     let folder = tempfile::tempdir().unwrap();
-    let router = open(&folder).await;
-    call(&router, "POST", "/subjects/s/versions", body(&avro("a"))).await;
-    let (status, answer) = call(&router, "POST", "/subjects/s/versions", body(&avro("ac"))).await;
+    let api = open(folder.path()).await;
+    api.post("/subjects/s/versions", body(&avro("a"))).await;
+    let (status, answer) = api.post("/subjects/s/versions", body(&avro("ac"))).await;
     assert_eq!((status, &answer["error_code"]), (409, &json!(409)));
     let message = answer["message"].as_str().unwrap();
     assert!(
@@ -128,47 +107,34 @@ async fn a_refusal_says_why_in_confluents_words() {
     );
 
     let path = "/compatibility/subjects/s/versions/latest";
-    let quiet = call(&router, "POST", path, body(&avro("ac"))).await;
+    let quiet = api.post(path, body(&avro("ac"))).await;
     assert_eq!(quiet, (200, json!({ "is_compatible": false })));
-    let one = call(
-        &router,
-        "POST",
-        "/compatibility/subjects/s/versions/1?verbose=true",
-        body(&avro("ab")),
-    )
-    .await;
+    let one = api
+        .post(
+            "/compatibility/subjects/s/versions/1?verbose=true",
+            body(&avro("ab")),
+        )
+        .await;
     assert_eq!(one, (200, json!({ "is_compatible": true, "messages": [] })));
-    let nothing_there = call(
-        &router,
-        "POST",
-        "/compatibility/subjects/t/versions/latest",
-        body(&avro("a")),
-    )
-    .await;
+    let nothing_there = api
+        .post("/compatibility/subjects/t/versions/latest", body(&avro("a")))
+        .await;
     assert_eq!(nothing_there, (200, json!({ "is_compatible": true })));
     let invalid = json!({ "schema": "{" });
-    assert_eq!(
-        call(&router, "POST", path, invalid.clone()).await.1["error_code"],
-        42201
-    );
-    let verbose = call(&router, "POST", &format!("{path}?verbose=true"), invalid).await;
+    assert_eq!(api.post(path, invalid.clone()).await.1["error_code"], 42201);
+    let verbose = api.post(&format!("{path}?verbose=true"), invalid).await;
     assert_eq!((verbose.0, &verbose.1["is_compatible"]), (200, &json!(false)));
 }
 
 #[tokio::test]
 async fn another_language_never_follows() {
     let folder = tempfile::tempdir().unwrap();
-    let router = open(&folder).await;
-    call(&router, "POST", "/subjects/s/versions", body(&avro("a"))).await;
+    let api = open(folder.path()).await;
+    api.post("/subjects/s/versions", body(&avro("a"))).await;
     let other = json!({ "schema": "{\"type\":\"object\"}", "schemaType": "JSON" });
-    assert_eq!(
-        call(&router, "POST", "/subjects/s/versions", other.clone())
-            .await
-            .0,
-        409
-    );
-    call(&router, "PUT", "/config/s", json!({ "compatibility": "NONE" })).await;
-    assert_eq!(call(&router, "POST", "/subjects/s/versions", other).await.0, 200);
+    assert_eq!(api.post("/subjects/s/versions", other.clone()).await.0, 409);
+    api.put("/config/s", json!({ "compatibility": "NONE" })).await;
+    assert_eq!(api.post("/subjects/s/versions", other).await.0, 200);
 }
 
 #[tokio::test]
@@ -180,9 +146,9 @@ async fn the_code_of_an_incompatible_schema_is_what_the_configuration_says() {
             None => registry::open(path, level, Health::default()).await,
             Some(code) => registry::open_with(path, level, code, Health::default()).await,
         };
-        let router = registry::rest::router(opened.unwrap().core);
-        call(&router, "POST", "/subjects/s/versions", body(&avro("a"))).await;
-        let (status, answer) = call(&router, "POST", "/subjects/s/versions", body(&avro("c"))).await;
+        let api = Api::over(opened.unwrap());
+        api.post("/subjects/s/versions", body(&avro("a"))).await;
+        let (status, answer) = api.post("/subjects/s/versions", body(&avro("c"))).await;
         assert_eq!((status, &answer["error_code"]), (409, &json!(code)));
     }
 }
@@ -190,35 +156,35 @@ async fn the_code_of_an_incompatible_schema_is_what_the_configuration_says() {
 #[tokio::test]
 async fn changes_of_json_schemas_are_taken_and_said_not_to_be_compared() {
     let folder = tempfile::tempdir().unwrap();
-    let router = open(&folder).await;
+    let api = open(folder.path()).await;
     let of_type = |of: &str| {
         let schema = json!({ "type": "object", "properties": { "a": { "type": of } } });
         json!({ "schema": schema.to_string(), "schemaType": "JSON" })
     };
-    let first = call(&router, "POST", "/subjects/j/versions", of_type("string")).await;
+    let first = api.post("/subjects/j/versions", of_type("string")).await;
     assert_eq!(first.0, 200, "{}", first.1);
     let path = "/compatibility/subjects/j/versions?verbose=true";
-    let asked = call(&router, "POST", path, of_type("integer")).await;
+    let asked = api.post(path, of_type("integer")).await;
     assert_eq!((asked.0, &asked.1["is_compatible"]), (200, &json!(true)));
     let said = asked.1["messages"][0].as_str().unwrap();
     assert!(said.contains("not compared in this release"), "{said}");
-    let second = call(&router, "POST", "/subjects/j/versions", of_type("integer")).await;
+    let second = api.post("/subjects/j/versions", of_type("integer")).await;
     assert_eq!((second.0, &second.1["version"]), (200, &json!(2)));
 }
 
 #[tokio::test]
 async fn protobuf_changes_are_refused_by_confluents_rules() {
     let folder = tempfile::tempdir().unwrap();
-    let router = open(&folder).await;
+    let api = open(folder.path()).await;
     let of_type = |of: &str| {
         let schema = format!("syntax = \"proto3\"; message M {{ {of} a = 1; }}");
         json!({ "schema": schema, "schemaType": "PROTOBUF" })
     };
-    let first = call(&router, "POST", "/subjects/p/versions", of_type("int32")).await;
+    let first = api.post("/subjects/p/versions", of_type("int32")).await;
     assert_eq!(first.0, 200, "{}", first.1);
-    let wider = call(&router, "POST", "/subjects/p/versions", of_type("int64")).await;
+    let wider = api.post("/subjects/p/versions", of_type("int64")).await;
     assert_eq!(wider.0, 200, "{}", wider.1);
-    let other = call(&router, "POST", "/subjects/p/versions", of_type("string")).await;
+    let other = api.post("/subjects/p/versions", of_type("string")).await;
     assert_eq!((other.0, &other.1["error_code"]), (409, &json!(409)));
     let message = other.1["message"].as_str().unwrap();
     assert!(message.contains("FIELD_SCALAR_KIND_CHANGED"), "{message}");

@@ -10,19 +10,16 @@
 #[path = "../support/places.rs"]
 #[allow(dead_code)]
 mod places;
+#[path = "../registry_api/mod.rs"]
+mod registry_api;
 
-use axum::body::Body;
-use axum::http::Request;
 use places::{fetched, project};
-use portcullis::registry;
-use portcullis::schema::CompatibilityLevel;
-use portcullis::telemetry::health::Health;
 use regex::Regex;
+use registry_api::open;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use tower::ServiceExt;
 
 fn promtool() -> Command {
     Command::new(fetched("prometheus").join("usr/bin/promtool"))
@@ -105,15 +102,9 @@ fn every_alert_has_a_unit_test_and_an_entry_in_the_runbook() {
 /// What a registry on a file exposes before anybody has called it, besides its `/metrics` page itself.
 async fn exposed(folder: &Path) -> String {
     portcullis::telemetry::metrics::install();
-    let level = CompatibilityLevel::Backward;
-    let opened = registry::open(folder.to_owned(), level, Health::default())
-        .await
-        .unwrap();
-    let router = registry::rest::router(opened.core);
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let response = router.oneshot(request).await.unwrap();
-    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    String::from_utf8(body.to_vec()).unwrap()
+    let (status, body) = open(folder).await.raw_call("GET", "/metrics").await;
+    assert_eq!(status, 200, "{body}");
+    body
 }
 
 #[tokio::test]

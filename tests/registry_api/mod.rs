@@ -23,21 +23,20 @@ pub struct Api {
 }
 
 pub async fn open(folder: &Path) -> Api {
-    let Opened {
-        core,
-        source,
-        store_closed,
-    } = registry::open(folder.to_owned(), CompatibilityLevel::Backward, Health::default())
-        .await
-        .unwrap();
-    Api {
-        router: registry::rest::router(core),
-        source,
-        store_closed,
-    }
+    let level = CompatibilityLevel::Backward;
+    let opened = registry::open(folder.to_owned(), level, Health::default()).await;
+    Api::over(opened.unwrap())
 }
 
 impl Api {
+    pub fn over(opened: Opened) -> Self {
+        Self {
+            router: registry::rest::router(opened.core),
+            source: opened.source,
+            store_closed: opened.store_closed,
+        }
+    }
+
     pub async fn raw(&self, request: Request<Body>) -> (u16, String, String) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
