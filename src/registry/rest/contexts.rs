@@ -13,6 +13,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -166,48 +167,25 @@ fn names_context(segment: &str) -> bool {
     subject.starts_with(":.") || subject.starts_with(":*:")
 }
 
+/// What a segment may hold as it is: RFC 3986's unreserved characters, and the two that contexts are written with.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'*');
+
 /// A segment without its percent signs; as it is when they do not make UTF-8.
 fn decoded(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
-        return Cow::Borrowed(segment);
-    }
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let hex = |byte: &u8| {
-            (*byte as char)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
-        match (first, behind) {
-            (b'%', [high, low, behind @ ..]) if hex(high).is_some() && hex(low).is_some() => {
-                bytes.push(hex(high).unwrap_or(0) * 16 + hex(low).unwrap_or(0));
-                rest = behind;
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_or(Cow::Borrowed(segment), Cow::Owned)
+    percent_decode_str(segment)
+        .decode_utf8()
+        .unwrap_or(Cow::Borrowed(segment))
 }
 
 /// Text as one segment of a path or one value of a query.
 fn encoded(text: &str) -> String {
-    let mut segment = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b':' | b'*' => {
-                segment.push(char::from(byte));
-            }
-            other => {
-                use std::fmt::Write as _;
-                let _ = write!(segment, "%{other:02X}");
-            }
-        }
-    }
-    segment
+    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 /// `GET /contexts`.
