@@ -42,6 +42,17 @@ pub struct SchemaRequest {
     pub propagate_schema_tags: Option<bool>,
 }
 
+impl SchemaRequest {
+    fn type_name(&self) -> &str {
+        self.schema_type.as_deref().unwrap_or("AVRO")
+    }
+
+    fn invalid(&self, why: &dyn std::fmt::Display) -> RegistryError {
+        let type_name = self.type_name();
+        RegistryError::InvalidSchema(format!("Invalid schema of type {type_name}, details: {why}"))
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ReferenceRequest {
@@ -231,12 +242,10 @@ pub(super) fn parse(
     if text.trim().is_empty() {
         return Err(RegistryError::InvalidSchema("Empty schema".to_owned()));
     }
-    let type_name = request.schema_type.as_deref().unwrap_or("AVRO");
+    let type_name = request.type_name();
     let schema_type = schema_type_from_name(type_name)
         .ok_or_else(|| RegistryError::InvalidSchema(format!("Invalid schema type {type_name}")))?;
-    let invalid = |why: &dyn std::fmt::Display| {
-        RegistryError::InvalidSchema(format!("Invalid schema of type {type_name}, details: {why}"))
-    };
+    let invalid = |why: &dyn std::fmt::Display| request.invalid(why);
     let references = references_of(state, subject, request, !reading.as_new).map_err(|why| invalid(&why))?;
     let mut content = SchemaContent {
         schema_type,
@@ -262,6 +271,25 @@ pub(super) fn parse(
         content: Arc::new(content),
         schema,
     })
+}
+
+/// Whether what was not read as new reads the same as new, so that it need not be parsed again: its references mean the
+/// same versions without the deleted ones.
+///
+/// # Errors
+/// [`RegistryError::InvalidSchema`] when it may not be new.
+pub(super) fn is_as_new(
+    state: &State,
+    subject: &str,
+    request: &SchemaRequest,
+    admitted: &Admitted,
+) -> Result<bool, RegistryError> {
+    let references = references_of(state, subject, request, false).map_err(|why| request.invalid(&why))?;
+    if references != admitted.content.references {
+        return Ok(false);
+    }
+    let held = admitted.schema.check_as_new();
+    held.map(|()| true).map_err(|error| request.invalid(&error))
 }
 
 /// Parses what `subject` holds.

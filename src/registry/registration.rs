@@ -2,7 +2,7 @@
 //! gives every schema (`KafkaSchemaRegistry.registerOrForward`, `AbstractSchemaRegistry.lookUpSchemaUnderSubject`,
 //! `maybePopulateFromPrevious`). Pure, but slow: it parses schemas, so `admission` runs it on its threads.
 
-use super::admission::{Admitted, Reading, ReferenceRequest, SchemaRequest, parse, parse_stored};
+use super::admission::{Admitted, Reading, ReferenceRequest, SchemaRequest, is_as_new, parse, parse_stored};
 use super::errors::RegistryError;
 use super::state::qualified::context_of;
 use super::state::{ConfigValue, Metadata, Revision, RuleSet, SchemaContent, State, VersionId};
@@ -75,7 +75,11 @@ pub fn prepare(
     };
     let as_new = wanted.id.is_none() && config.validate_new_schemas.unwrap_or(true);
     let admitted = match admitted {
-        Some(admitted) if completed.is_none() && !as_new => admitted,
+        Some(admitted)
+            if completed.is_none() && (!as_new || is_as_new(state, subject, request, &admitted)?) =>
+        {
+            admitted
+        }
         _ => {
             let request = completed.as_ref().unwrap_or(request);
             parse(state, subject, request, Reading { as_new, ..reading })?
