@@ -4,10 +4,11 @@
 //! version, each with a cell for the compiled schema. A call is one load of the snapshot, one hash look-up, one
 //! binary search among the id's subjects, and the clone of an `Arc`.
 
+use super::admission::parse_stored;
 use super::state::qualified::DEFAULT_CONTEXT;
-use super::state::{SchemaContent, State, Touched, resolve};
+use super::state::{SchemaContent, State, Touched};
 use crate::contract::{Governing, Lookup, Presence, SchemaSource};
-use crate::schema::{Schema, SchemaId, Subject, Validator, Version};
+use crate::schema::{SchemaId, Subject, Validator, Version};
 use crate::telemetry;
 use arc_swap::ArcSwap;
 use metrics::Counter;
@@ -189,9 +190,9 @@ impl IdEntry {
 }
 
 fn compile(state: &State, content: &Arc<SchemaContent>) -> Result<Arc<Validator>, Arc<str>> {
-    let references = resolve(state, "", content)?;
-    Schema::parse(content.schema_type, &content.text, &references)
-        .and_then(|schema| schema.validator())
+    let schema = parse_stored(state, "", content)?;
+    schema
+        .validator()
         .map(Arc::new)
         .map_err(|error| error.to_string().into())
 }

@@ -1,6 +1,6 @@
 //! What a schema is made of, and its identity: the MD5 that Confluent computes (`Schema.updateHash`).
 
-use super::lenient::{self, null_is_empty};
+use super::lenient::{self, null_is_default};
 use super::rules::RuleSet;
 use crate::schema::{SchemaType, Version};
 use md5::{Digest as _, Md5};
@@ -27,7 +27,7 @@ pub struct Reference {
 pub struct Metadata {
     #[serde(
         skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub tags: BTreeMap<String, BTreeSet<String>>,
     #[serde(
@@ -37,7 +37,7 @@ pub struct Metadata {
     pub properties: BTreeMap<String, String>,
     #[serde(
         skip_serializing_if = "BTreeSet::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub sensitive: BTreeSet<String>,
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Null where a collection is wanted is an empty one.
-pub fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+/// Null is the default: an empty collection, a kind, false.
+pub fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)

@@ -377,13 +377,7 @@ fn decode_delete(subject: Option<Arc<str>>, value: Option<&[u8]>) -> Result<Reco
         None => None,
         Some(read) => {
             let version = read.version.ok_or(RecordError::Missing("version"))?;
-            let in_range = i32::try_from(version)
-                .ok()
-                .and_then(|version| u32::try_from(version).ok());
-            Some(Version(in_range.ok_or(RecordError::OutOfRange {
-                field: "version",
-                value: version,
-            })?))
+            Some(Version(not_negative("version", version)?))
         }
     };
     let subject = read.and_then(|read| read.subject).or(subject);

@@ -1,7 +1,7 @@
 //! Data contracts' rules (Confluent's `RuleSet.java`, `Rule.java`): kept, given back and part of a schema's identity. The
 //! registry runs none of them; that is the serializers' part.
 
-use super::lenient::{self, null_is_empty};
+use super::lenient::{self, null_is_default};
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,12 +77,6 @@ impl ExecutionEnvironment {
     }
 }
 
-fn null_is_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    null_is_empty(deserializer)
-}
-
 /// Text is not written when it is empty, so it is not told from none.
 #[expect(clippy::ref_option, reason = "what serde calls it with")]
 fn is_empty(text: &Option<String>) -> bool {
@@ -109,7 +103,7 @@ pub struct Rule {
     pub rule_type: Option<String>,
     #[serde(
         skip_serializing_if = "BTreeSet::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub tags: BTreeSet<String>,
     #[serde(
@@ -130,11 +124,11 @@ pub struct Rule {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuleSet {
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub migration_rules: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub domain_rules: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub encoding_rules: Vec<Rule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_at: Option<ExecutionEnvironment>,

@@ -4,8 +4,7 @@
 use super::config::ConfigValue;
 use super::fold::State;
 use super::names::Mode;
-use super::qualified::{DEFAULT_CONTEXT, GLOBAL_SUBJECT, QualifiedSubject, beside};
-use crate::schema::CompatibilityLevel;
+use super::qualified::{GLOBAL_SUBJECT, QualifiedSubject, beside};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ fn is_top(subject: Option<&str>) -> bool {
 /// The scope around a subject.
 fn context_scope(subject: Option<&str>) -> Option<String> {
     let parts = QualifiedSubject::of(subject?);
-    (parts.context != DEFAULT_CONTEXT).then(|| parts.prefix())
+    (!parts.is_in_default_context()).then(|| parts.prefix())
 }
 
 impl State {
@@ -66,12 +65,6 @@ impl State {
             || self.with_level(&ConfigValue::default()),
             |found| self.with_level(found),
         )
-    }
-
-    #[must_use]
-    pub fn level(&self, subject: &str) -> CompatibilityLevel {
-        let config = self.config_in_scope(Some(subject));
-        config.compatibility.unwrap_or(self.default_level)
     }
 
     fn set_mode_of(&self, subject: Option<&str>) -> Option<Mode> {
