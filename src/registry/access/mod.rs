@@ -7,6 +7,6 @@ pub mod principal;
 pub mod rules;
 pub mod visible;
 
-pub use principal::{Method, Principal};
+pub use principal::{ClientCertificate, Method, Principal};
 pub use rules::{Role, Roles, Rule, Rules, SubjectPattern, Target, Who};
 pub use visible::Visible;

@@ -26,6 +26,16 @@ impl Method {
     }
 }
 
+/// The subject of the certificate that a client has shown, verified by the listener, which puts it into the extensions of
+/// every request of the connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientCertificate {
+    /// RFC 2253's text, as Kafka has it: `CN=orders,OU=payments,O=Bank`.
+    pub distinguished_name: Arc<str>,
+    /// Its last common name, if it has one.
+    pub common_name: Option<Arc<str>>,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Principal {
     /// A user's name, a claim of a token, or a certificate's distinguished name.
