@@ -167,6 +167,7 @@ async fn a_registry_serves_stops_and_starts_again_with_what_it_had() {
         store: folder.path().to_owned(),
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,
+        tls: None,
     };
     let registry = registry::start(options.clone(), Health::default()).await.unwrap();
     let body = r#"{"schema":"\"string\""}"#;

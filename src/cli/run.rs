@@ -2,9 +2,10 @@
 
 use super::exit;
 use crate::config::{self, CommandLine, Options};
+use crate::gateway;
+use crate::registry::{self, Registry};
 use crate::telemetry::health::Health;
 use crate::telemetry::{admin, metrics};
-use crate::{gateway, registry};
 use clap::Args;
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ Examples:
   portcullis run --config portcullis.yaml
   KAFKA=kafka-1:9092 portcullis run --config portcullis.yaml     ${KAFKA} in the file
 
+SIGHUP reads certificates and keys again, as also happens when their files change; not the configuration itself.
 SIGTERM and SIGINT drain: no new connections, requests under way are answered. A second signal ends at once.
 Exit codes: 0 drained, 64 command line, 69 a port is taken, 71 the system refused, 77 not permitted, 78 configuration.";
 
@@ -107,7 +109,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
         "portcullis serves"
     );
 
-    let name = signals.end().await;
+    let name = signals.end(Some(&registry)).await;
     info!("{name}: draining; a second signal ends at once");
     health.fail(PROCESS_CHECK, "draining".to_owned());
     let down = async {
@@ -120,7 +122,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
             info!("portcullis has drained");
             Ok(ExitCode::SUCCESS)
         }
-        name = signals.end() => {
+        name = signals.end(None) => {
             warn!("{name} again: ending without waiting for what is under way");
             Ok(ExitCode::FAILURE)
         }
@@ -154,15 +156,18 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal that ends the process, and names it.
-    async fn end(&mut self) -> &'static str {
+    /// Waits for a signal that ends the process, and names it; one to reload reaches `registry`, if that still serves.
+    async fn end(&mut self, registry: Option<&Registry>) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hang_up.recv() => {
-                    metrics::config_reload("failure").increment(1);
-                    warn!("SIGHUP: reloading is not implemented in this release; restart to apply a change");
+                _ = self.hang_up.recv() => match registry {
+                    Some(registry) => {
+                        info!("SIGHUP: files that the configuration names are read again; a change of the configuration itself needs a restart");
+                        registry.reload().await;
+                    }
+                    None => info!("SIGHUP: not while draining"),
                 }
             }
         }

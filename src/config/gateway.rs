@@ -2,12 +2,12 @@
 
 use super::address;
 use super::section::{Reading, Section};
+use super::server_tls;
 use super::units;
 use super::yaml::Node;
-use crate::gateway::{GatewayLimits, ListenerOptions, ServerTls};
+use crate::gateway::{GatewayLimits, ListenerOptions};
 use crate::wire::compression::DecompressionLimits;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Brokers of a listener that does not say how many.
@@ -112,7 +112,7 @@ fn listener(node: &Node, reading: &mut Reading<'_>) -> Option<ListenerOptions> {
     });
     let tls = section
         .take_section("tls", reading)
-        .map(|section| server_tls(section, reading));
+        .map(|section| server_tls::read(section, reading));
     let routing = section.take_section("routing", reading);
     section.finish(reading);
     let ports = routing.map(|section| routing_ports(section, reading));
@@ -166,28 +166,6 @@ fn routing_ports(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<
         None => None,
     };
     Some((first_port, brokers.unwrap_or(Some(BROKERS))?))
-}
-
-fn server_tls(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<ServerTls> {
-    let certificate = section
-        .require("certificate", reading, "gateway.pem")
-        .and_then(|node| reading.existing(node, "certificate"));
-    let key = section
-        .require("key", reading, "gateway.key")
-        .and_then(|node| reading.existing(node, "key"));
-    let client_ca: Option<Option<PathBuf>> = section
-        .take("client_ca")
-        .map(|node| reading.existing(node, "client_ca"));
-    section.finish(reading);
-    let client_ca = match client_ca {
-        Some(path) => Some(path?),
-        None => None,
-    };
-    Some(ServerTls {
-        certificate: certificate?,
-        key: key?,
-        client_ca,
-    })
 }
 
 fn limits(mut section: Section<'_>, limits: &mut GatewayLimits, reading: &mut Reading<'_>) {

@@ -12,6 +12,7 @@ mod ports;
 mod read;
 mod registry;
 mod section;
+mod server_tls;
 mod units;
 mod upstream;
 mod yaml;

@@ -2,6 +2,7 @@
 
 use super::address;
 use super::section::{Reading, Section};
+use super::server_tls;
 use crate::registry::RegistryOptions;
 use crate::registry::core::INCOMPATIBLE_CODE;
 use crate::schema::CompatibilityLevel;
@@ -29,6 +30,7 @@ pub fn default_options(data: &Path) -> RegistryOptions {
         store: store_in(data),
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: INCOMPATIBLE_CODE,
+        tls: None,
     }
 }
 
@@ -60,6 +62,9 @@ fn embedded(
     if let Some(node) = section.take("listen") {
         let read = reading.parsed(node, "listen", "0.0.0.0:8081", address::listen);
         options.listen = read.unwrap_or(options.listen);
+    }
+    if let Some(tls) = section.take_section("tls", reading) {
+        options.tls = server_tls::read(tls, reading);
     }
     if let Some(mut store) = section.take_section("store", reading) {
         store.refuse("kafka", reading);

@@ -3,9 +3,8 @@
 use super::ListenerOptions;
 use super::relay;
 use super::shared::Shared;
-use super::tls;
-use crate::kafka::Stream;
 use crate::kafka::stream::tune;
+use crate::kafka::{ServerTls, Stream};
 use crate::telemetry::metrics;
 use ::metrics::Gauge;
 use std::io;
@@ -42,7 +41,8 @@ pub struct Acceptor {
 
 impl Acceptor {
     pub fn new(options: ListenerOptions, shared: Arc<Shared>) -> io::Result<Arc<Self>> {
-        let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = options.tls.as_ref().map(ServerTls::config).transpose()?;
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let connections = metrics::connections(&options.name);
         connections.set(0.0);
         Ok(Arc::new(Self {

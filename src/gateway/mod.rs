@@ -7,33 +7,22 @@ mod relay;
 mod routes;
 pub mod session;
 mod shared;
-mod tls;
 mod topics;
 mod violations;
 
 use crate::contract::{Policies, SchemaSource};
-use crate::kafka::UpstreamOptions;
+use crate::kafka::{ServerTls, UpstreamOptions};
 use crate::telemetry::health::Health;
 use crate::wire::compression::DecompressionLimits;
 use listener::Acceptor;
 use shared::{Shared, UPSTREAM_CHECK};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
-
-/// TLS on a listener.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ServerTls {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-    /// PEM of those who sign clients' certificates; clients must then show one (mTLS).
-    pub client_ca: Option<PathBuf>,
-}
 
 /// One bootstrap port, and the ports behind it on which the brokers are.
 #[derive(Clone, PartialEq, Eq, Debug)]

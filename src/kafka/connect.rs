@@ -129,6 +129,6 @@ pub fn read_key(path: &Path) -> io::Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| invalid(path, &error))
 }
 
-fn invalid(path: &Path, why: &dyn std::fmt::Display) -> io::Error {
+pub(super) fn invalid(path: &Path, why: &dyn std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! Connections to the real brokers: TCP, TLS, SASL, and what we ourselves ask of them.
+//! Connections to the real brokers: TCP, TLS, SASL, and what we ourselves ask of them; TLS on our own ports.
 //!
 //! The gateway passes its clients' bytes on; what is asked here, with kafka-protocol's messages, is our own: who the
 //! brokers are ([`Cluster`]), the registry's log and its election ([`Client`]). Those messages are decoded only from
@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod connect;
 pub mod connection;
 pub mod sasl;
+pub mod server_tls;
 pub mod stream;
 pub mod upstream;
 
@@ -17,5 +18,6 @@ pub use cluster::{Broker, Cluster, Learned};
 pub use connect::{ConnectError, Connector};
 pub use connection::{ClientError, Connection};
 pub use sasl::{SaslMechanism, SaslOptions};
+pub use server_tls::{ClientTrust, ServerTls};
 pub use stream::Stream;
 pub use upstream::{ClientTls, HostPort, UpstreamOptions};

@@ -14,9 +14,13 @@ pub mod role;
 pub mod source;
 pub mod state;
 pub mod store;
+mod handshake;
 mod listener;
+mod reload;
 mod server;
+mod tls;
 mod writer;
 
+pub use listener::Peer;
 pub use role::{Leadership, Role};
 pub use server::{Opened, Registry, RegistryOptions, open, open_with, report_unknown, start};

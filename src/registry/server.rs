@@ -1,15 +1,19 @@
 //! A registry from its start to its stop.
 
 use super::core::{Core, INCOMPATIBLE_CODE};
-use super::listener::{IDLE_TIME_MAX, RegistryListener};
+use super::listener::{IDLE_TIME_MAX, Peer, RegistryListener, show_certificate};
+use super::reload::{Reload, Reloads};
 use super::rest;
 use super::source::Source;
 use super::state::State;
 use super::store::Store;
+use super::tls::Tls;
 use super::writer::{CHECK, Writer};
 use crate::contract::SchemaSource;
+use crate::kafka::ServerTls;
 use crate::schema::CompatibilityLevel;
 use crate::telemetry::health::Health;
+use axum::middleware;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,12 +35,15 @@ pub struct RegistryOptions {
     pub compatibility: CompatibilityLevel,
     /// The `error_code` of an incompatible schema: 409, or 40901 as Confluent's newest releases can say.
     pub incompatible_code: u32,
+    /// HTTPS instead of HTTP.
+    pub tls: Option<ServerTls>,
 }
 
 /// A running registry.
 pub struct Registry {
     pub address: SocketAddr,
     source: Arc<Source>,
+    reloads: Reloads,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
     store_closed: oneshot::Receiver<()>,
@@ -109,6 +116,7 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         )
     })?;
     let address = listener.local_addr()?;
+    let tls = options.tls.map(Tls::read).transpose()?;
     let Opened {
         core,
         source,
@@ -120,10 +128,13 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         health.clone(),
     )
     .await?;
-    let listener = RegistryListener::new(listener, IDLE_TIME_MAX);
+    let reloaded = tls.clone().map(|tls| tls as Arc<dyn Reload>);
+    let listener = RegistryListener::new(listener, tls, IDLE_TIME_MAX)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(async move {
-        let serving = axum::serve(listener, rest::router(core)).with_graceful_shutdown(async {
+        let resources = rest::router(core).layer(middleware::from_fn(show_certificate));
+        let service = resources.into_make_service_with_connect_info::<Peer>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async {
             let _ = stopped.await;
         });
         if let Err(error) = serving.await {
@@ -136,6 +147,7 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
     Ok(Registry {
         address,
         source,
+        reloads: Reloads::start(reloaded.into_iter().collect()),
         stop,
         server,
         store_closed,
@@ -166,6 +178,12 @@ impl Registry {
     #[must_use]
     pub fn schemas(&self) -> Arc<dyn SchemaSource> {
         self.source.clone()
+    }
+
+    /// Reads again what came from files beside the configuration, and uses it for what begins from now on; what cannot
+    /// be read stays as it was. False when something stayed; the log says why.
+    pub async fn reload(&self) -> bool {
+        self.reloads.now().await
     }
 
     /// Ends the server, lets requests under way finish, closes the store.

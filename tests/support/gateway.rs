@@ -187,6 +187,10 @@ impl Portcullis {
             .sum()
     }
 
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     pub fn said(&self) -> String {
         self.process.said()
     }

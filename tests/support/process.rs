@@ -65,6 +65,19 @@ impl Leashed {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Sends the program a signal, `HUP` for example.
+    pub fn signal(&self, name: &str) {
+        let leash = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{leash}/task/{leash}/children")).unwrap();
+        // The first one; the second watches the pipe.
+        let program = children.split_whitespace().next().expect("it runs").to_owned();
+        let sent = Command::new("kill")
+            .args(["-s", name, &program])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
     /// Its exit status, once it has ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()

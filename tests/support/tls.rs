@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
+    certificate: PathBuf,
 }
 
 /// PEM files of one identity; `both` is the certificate and the key in one file, as Kafka wants them.
@@ -18,25 +19,43 @@ pub struct Identity {
 
 impl Authority {
     pub fn new(folder: &Path) -> Self {
+        Self::called("ca", folder)
+    }
+
+    /// Its certificate is in `NAME.pem`.
+    pub fn called(name: &str, folder: &Path) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "Portcullis test authority");
+        params.distinguished_name.push(
+            rcgen::DnType::CommonName,
+            format!("Portcullis test authority {name}"),
+        );
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();
+        let certificate = folder.join(format!("{name}.pem"));
+        fs::write(&certificate, issuer.pem()).unwrap();
         Self {
             issuer,
             folder: folder.to_owned(),
+            certificate,
         }
     }
 
     pub fn certificate(&self) -> PathBuf {
-        self.folder.join("ca.pem")
+        self.certificate.clone()
     }
 
     /// `names`: host names and addresses that the certificate is for.
     pub fn sign(&self, file: &str, names: &[&str]) -> Identity {
+        self.sign_with(file, names, |_| {})
+    }
+
+    /// The same with a change of the certificate, for example of its time or its subject.
+    pub fn sign_with(
+        &self,
+        file: &str,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params =
             CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
@@ -45,6 +64,7 @@ impl Authority {
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         let identity = Identity {
             certificate: self.folder.join(format!("{file}.pem")),

@@ -126,6 +126,7 @@ registry:
     store: { file: ./registry }
     master_eligibility: true
     compatibility: FULL_TRANSITIVE
+    tls: { certificate: r.pem, key: r.key, client_ca: clients.pem, client_auth: optional }
 policies:
   - topics: ["payments.*", "/(eu|us)-orders/"]
     value: { level: payload, framing: confluent, subject: topic_name }
@@ -162,8 +163,9 @@ admin: { listen: "127.0.0.1:9000" }
     assert_eq!(internal.advertised_host, "gateway.internal");
     assert_eq!((external.name.as_str(), external.first_port), ("port-9292", 9293));
     assert_eq!(external.advertised_host, "10.0.0.1");
-    let client_ca = external.tls.as_ref().unwrap().client_ca.as_deref();
-    assert_eq!(client_ca, Some(Path::new("/etc/portcullis/clients.pem")));
+    let clients = external.tls.as_ref().unwrap().clients.as_ref().unwrap();
+    assert_eq!(clients.ca, Path::new("/etc/portcullis/clients.pem"));
+    assert!(clients.required);
     let limits = options.gateway.limits;
     assert_eq!((limits.frame_bytes_max, limits.connections_max), (10 << 20, 5));
     assert_eq!(
@@ -173,6 +175,9 @@ admin: { listen: "127.0.0.1:9000" }
     assert_eq!(options.gateway.drain_timeout, Duration::from_secs(5));
     assert_eq!(options.registry.store, Path::new("/etc/portcullis/./registry"));
     assert_eq!(options.registry.compatibility, CompatibilityLevel::FullTransitive);
+    let tls = options.registry.tls.as_ref().unwrap();
+    assert_eq!(tls.key, Path::new("/etc/portcullis/r.key"));
+    assert!(!tls.clients.as_ref().unwrap().required);
     assert_eq!(options.admin.port(), 9000);
     let first = &options.policies.0[0];
     assert_eq!(
@@ -328,6 +333,18 @@ fn values_out_of_their_bounds_are_refused_with_an_example() {
         (
             "gateway: { listeners: [ { address: 0.0.0.0:1, tls: { certificate: c } } ] }",
             "`listener.tls.key` is missing",
+        ),
+        (
+            "registry: { embedded: { tls: { key: k } } }",
+            "`registry.embedded.tls.certificate` is missing; for example `certificate: server.pem`",
+        ),
+        (
+            "registry: { embedded: { tls: { certificate: c, key: k, client_auth: required } } }",
+            "`client_auth` without a `client_ca`",
+        ),
+        (
+            "registry: { embedded: { tls: { certificate: c, key: k, client_ca: a, client_auth: requird } } }",
+            "did you mean `required`?",
         ),
         (
             "policies: [ { value: { level: payload } } ]",

@@ -127,6 +127,7 @@ impl House {
             store: folder.path().to_owned(),
             compatibility: CompatibilityLevel::Backward,
             incompatible_code: INCOMPATIBLE_CODE,
+            tls: None,
         };
         let registry = registry::start(registry, health.clone())
             .await

@@ -3,6 +3,7 @@
 //! The way of a request: `guard` finds its line in `routes`, learns who asks from `basic`, `bearer`, `ldap` or the
 //! connection's certificate, holds that against `limits` and `rules`, and writes to `audit` what was written or refused.
 
+mod certificate;
 pub mod principal;
 pub mod rules;
 pub mod visible;
