@@ -27,7 +27,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use support::gateway::{Portcullis, Setup};
 use support::http;
-use support::process::run;
+use support::process::{eventually, run};
 use support::tls::{Authority, Identity};
 use tempfile::TempDir;
 
@@ -94,29 +94,21 @@ impl House {
         client.ask(&self.registry.registry)
     }
 
-    fn failures(&self, reason: &str) -> f64 {
+    fn failures(&self, reason: &str) -> u64 {
         let label = format!("reason=\"{reason}\"");
         self.registry
-            .metric("schema_registry_tls_handshake_failures_total", &[&label])
+            .metric("schema_registry_tls_handshake_failures_total", &[&label]) as u64
     }
 
-    fn reloads(&self, result: &str) -> f64 {
+    fn reloads(&self, result: &str) -> u64 {
         let label = format!("result=\"{result}\"");
-        self.registry.metric("portcullis_config_reload_total", &[&label])
+        self.registry.metric("portcullis_config_reload_total", &[&label]) as u64
     }
 
     /// Puts another identity where the registry has its own.
     fn replace(&self, by: &Identity) {
         fs::copy(&by.key, &self.server.key).unwrap();
         fs::copy(&by.certificate, &self.server.certificate).unwrap();
-    }
-}
-
-fn eventually(what: &str, mut probe: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !probe() {
-        assert!(Instant::now() < deadline, "it never happened that {what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -273,7 +265,7 @@ fn a_client_that_does_not_know_the_authority_or_the_host_stays_away() {
     elsewhere.host = "registry.test";
     let refused = house.ask(&elsewhere).unwrap_err();
     assert!(refused.contains("not valid for name"), "{refused}");
-    eventually("both are counted", || house.failures("tls") == 2.0);
+    eventually("both are counted", || house.failures("tls") == 2);
     assert_eq!(house.ask(&house.client()), Ok(200));
 }
 
@@ -326,7 +318,7 @@ fn a_client_must_show_a_good_certificate_where_one_is_required() {
             assert!(refused.contains("alert"), "{why}: {refused}");
         }
         eventually("all are counted", || {
-            house.failures("tls") == failed + 1.0 + bad.len() as f64
+            house.failures("tls") == failed + 1 + bad.len() as u64
         });
     }
     // Another's certificate is worth nothing without its key.
@@ -396,7 +388,7 @@ fn a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on() {
         shown(&house, &client) == expected
     });
     assert_eq!(ask_again(&mut old), "HTTP/1.1 200 OK");
-    assert_eq!((house.reloads("success"), house.reloads("failure")), (1.0, 0.0));
+    assert_eq!((house.reloads("success"), house.reloads("failure")), (1, 0));
 
     // And on the operator's word, without waiting.
     let third = house.authority.sign("third", &["127.0.0.1"]);
@@ -421,22 +413,21 @@ fn a_bad_certificate_leaves_the_old_one_in_use_and_says_why() {
         params.not_after = date_time_ymd(2020, 1, 1);
     });
     let other = house.authority.sign("other-key", &["127.0.0.1"]);
-    let mut failures = 0.0;
+    let mut failures = 0;
     let mut keeps = |what: &str, says: &str| {
-        failures += 1.0;
+        failures += 1;
         eventually(what, || house.reloads("failure") == failures);
         assert_eq!(shown(&house, &client), expected, "{what}");
         let said = house.registry.said();
         let last = said
             .lines()
-            .filter(|line| line.contains("keeps its TLS certificate"))
-            .next_back();
+            .rfind(|line| line.contains("keeps its TLS certificate"));
         assert!(last.is_some_and(|line| line.contains(says)), "{what}: {said}");
     };
     fs::write(&house.server.certificate, "no certificate").unwrap();
     keeps("garbage is refused", "holds no certificate");
     fs::write(&house.server.certificate, &own).unwrap();
-    eventually("the good one is back", || house.reloads("success") == 1.0);
+    eventually("the good one is back", || house.reloads("success") == 1);
     fs::copy(&other.key, &house.server.key).unwrap();
     keeps("a key of another certificate is refused", "registry.key");
     fs::remove_file(&house.server.key).unwrap();
@@ -448,7 +439,7 @@ fn a_bad_certificate_leaves_the_old_one_in_use_and_says_why() {
     keeps("it is refused again when asked for", "has expired");
     fs::write(&house.server.key, &own_key).unwrap();
     fs::write(&house.server.certificate, &own).unwrap();
-    eventually("the good one is back again", || house.reloads("success") == 2.0);
+    eventually("the good one is back again", || house.reloads("success") == 2);
     let key = String::from_utf8(own_key).unwrap();
     let secret = key.lines().nth(1).unwrap();
     assert!(
@@ -473,7 +464,7 @@ fn a_new_authority_of_clients_holds_for_new_connections() {
     eventually("the second authority is trusted", || house.ask(&bob) == Ok(200));
     assert!(house.ask(&alice).is_err());
     fs::write(&trusted, "").unwrap();
-    eventually("an empty file is refused", || house.reloads("failure") == 1.0);
+    eventually("an empty file is refused", || house.reloads("failure") == 1);
     assert_eq!(house.ask(&bob), Ok(200));
 }
 
@@ -500,7 +491,7 @@ fn plaintext_on_the_tls_port_is_closed_and_named() {
         assert!(answer.is_empty(), "{answer:?}");
         eventually(looks_like, || house.registry.said().contains(looks_like));
     }
-    assert_eq!(house.failures("plaintext"), 3.0);
+    assert_eq!(house.failures("plaintext"), 3);
     assert_eq!(house.ask(&house.client()), Ok(200));
 }
 
@@ -523,14 +514,14 @@ fn handshakes_that_never_end_hold_up_nobody() {
         silent.push(slow);
     }
     answered_soon();
-    eventually("the oldest are shed", || house.failures("shed") >= 500.0);
+    eventually("the oldest are shed", || house.failures("shed") >= 500);
     // Those that are left end by themselves.
     let mut last = silent.pop().unwrap();
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     let began = Instant::now();
     let _ = last.read_to_end(&mut Vec::new());
     assert!(began.elapsed() < Duration::from_secs(15));
-    eventually("the timeouts are counted", || house.failures("timeout") >= 500.0);
+    eventually("the timeouts are counted", || house.failures("timeout") >= 500);
     answered_soon();
 }
 

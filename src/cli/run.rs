@@ -162,12 +162,13 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hang_up.recv() => match registry {
-                    Some(registry) => {
-                        info!("SIGHUP: files that the configuration names are read again; a change of the configuration itself needs a restart");
-                        registry.reload().await;
-                    }
-                    None => info!("SIGHUP: not while draining"),
+                _ = self.hang_up.recv() => {
+                    let Some(registry) = registry else {
+                        info!("SIGHUP: not while draining");
+                        continue;
+                    };
+                    info!("SIGHUP: files that the configuration names are read again; a change of the configuration itself needs a restart");
+                    registry.reload().await;
                 }
             }
         }

@@ -65,12 +65,11 @@ async fn accept(door: Door, tls: Arc<Tls>, done: mpsc::Sender<Ready>) {
     let mut under_way = UnderWay::default();
     loop {
         let (socket, address) = door.accept().await;
-        let place = match door.free_place() {
-            Some(place) => place,
-            None => {
-                under_way.end_the_oldest();
-                door.place().await
-            }
+        let place = if let Some(place) = door.free_place() {
+            place
+        } else {
+            under_way.end_the_oldest();
+            door.place().await
         };
         let (config, done) = (tls.config(), done.clone());
         under_way.add(async move {
@@ -132,9 +131,7 @@ enum Failure {
 impl Failure {
     fn report(self, peer: SocketAddr) {
         match self {
-            Self::Silent => {
-                return debug!(%peer, "a connection to the registry's port ended before TLS began");
-            }
+            Self::Silent => debug!(%peer, "a connection to the registry's port ended before TLS began"),
             Self::Plaintext(looks_like) => {
                 warn!(%peer, "plaintext on the registry's TLS port: it looked like {looks_like}");
                 count("plaintext");

@@ -121,6 +121,15 @@ impl Drop for Leashed {
     }
 }
 
+/// Waits until `probe` says yes, for as long as anything here may take.
+pub fn eventually(what: &str, mut probe: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !probe() {
+        assert!(Instant::now() < deadline, "it never happened that {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// What a program that ran to its end has said.
 #[derive(Debug)]
 pub struct Ran {
