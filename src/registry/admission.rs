@@ -5,6 +5,8 @@ use super::errors::RegistryError;
 use super::state::qualified::beside;
 use super::state::{ConfigValue, Metadata, Reference, RuleSet, SchemaContent, State, VersionId};
 use super::state::{lenient, level_name, not_found, resolve, schema_type_from_name};
+use super::tagging::RuleChanges;
+use crate::schema::tags::Tagged;
 use crate::schema::{CompatibilityLevel, Schema, Version};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -36,18 +38,31 @@ pub struct SchemaRequest {
     pub id: Option<i64>,
     #[serde(deserialize_with = "lenient::integer")]
     pub version: Option<i64>,
-    /// Tags inside the schema's text are not edited here: a request that asks for it is refused.
-    pub schema_tags_to_add: Option<Vec<serde_json::Value>>,
-    pub schema_tags_to_remove: Option<Vec<serde_json::Value>>,
-    pub propagate_schema_tags: Option<bool>,
+    /// Tags inside the schema's own text; only a registration looks at them.
+    #[serde(deserialize_with = "lenient::null_is_default")]
+    pub schema_tags_to_add: Vec<Tagged>,
+    #[serde(deserialize_with = "lenient::null_is_default")]
+    pub schema_tags_to_remove: Vec<Tagged>,
+    /// The tags of the latest version are added, too.
+    #[serde(deserialize_with = "lenient::null_is_default")]
+    pub propagate_schema_tags: bool,
+    /// What is asked for of the rules of the version before, instead of a rule set.
+    #[serde(skip)]
+    pub rule_changes: Option<RuleChanges>,
 }
 
 impl SchemaRequest {
+    /// Whether what is registered has other tags than its text says.
+    #[must_use]
+    pub fn changes_tags(&self) -> bool {
+        !self.schema_tags_to_add.is_empty() || !self.schema_tags_to_remove.is_empty()
+    }
+
     fn type_name(&self) -> &str {
         self.schema_type.as_deref().unwrap_or("AVRO")
     }
 
-    fn invalid(&self, why: &dyn std::fmt::Display) -> RegistryError {
+    pub(super) fn invalid(&self, why: &dyn std::fmt::Display) -> RegistryError {
         let type_name = self.type_name();
         RegistryError::InvalidSchema(format!("Invalid schema of type {type_name}, details: {why}"))
     }

@@ -6,7 +6,9 @@ use super::registration::{Prepared, Registered, Wanted, look_up, prepare};
 use super::source::Source;
 use super::state::qualified::{DEFAULT_CONTEXT, context_of};
 use super::state::{Command, Mode, Outcome, Register, SchemaContent, State, SubjectState, WantedVersion};
+use super::tagging::tags_of;
 use super::writer::WriterHandle;
+use crate::schema::tags::Tagged;
 use crate::schema::{SchemaId, Version};
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
@@ -179,6 +181,32 @@ impl Core {
         Ok(formatted.map_or(stored, Cow::Owned))
     }
 
+    /// The tagged entities of a schema of `subject` that have one of the tags that `findTags=` names; `*` names all.
+    ///
+    /// # Errors
+    /// When the schema no longer parses, or that takes too long.
+    pub async fn tags_of(
+        &self,
+        subject: &str,
+        content: &Arc<SchemaContent>,
+        wanted: Vec<String>,
+    ) -> Result<Vec<Tagged>, RegistryError> {
+        if wanted.is_empty() {
+            return Ok(vec![]);
+        }
+        let (state, subject, content) = (self.state(), subject.to_owned(), content.clone());
+        self.admission
+            .run(move || {
+                let mut found = tags_of(&state, &subject, &content)?;
+                let is_wanted = |tag: &String| wanted.contains(tag);
+                if !wanted.iter().any(|tag| tag == "*") {
+                    found.retain(|tagged| tagged.tags.iter().any(is_wanted));
+                }
+                Ok(found)
+            })
+            .await
+    }
+
     async fn check(
         &self,
         state: &Arc<State>,
@@ -241,8 +269,10 @@ fn id_of(request: &SchemaRequest) -> Result<Option<SchemaId>, RegistryError> {
     }
 }
 
+/// With tags of its own it is a new version, unless another is asked for.
 fn version_of(request: &SchemaRequest) -> Result<WantedVersion, RegistryError> {
     match request.version {
+        None if request.changes_tags() => Ok(WantedVersion::Latest),
         None | Some(0) => Ok(WantedVersion::Any),
         Some(-1) => Ok(WantedVersion::Latest),
         Some(version) => match i32::try_from(version)

@@ -1,6 +1,6 @@
 //! The schema registry: subjects, versions, ids as a fold over a log; its store and its REST API.
 //!
-//! The way of a registration: `rest` reads it, `registration` finds it or completes it, `admission` parses it and
+//! The way of a registration: `rest` reads it, `registration` finds it or completes it (`tagging` changes its tags), `admission` parses it and
 //! compares it with earlier versions on blocking threads, `state::decide` turns it into records, `writer` makes them durable in the `store` and folds
 //! them into the next state, `source` publishes that to the REST resources and to the gateway.
 
@@ -18,6 +18,7 @@ mod handshake;
 mod listener;
 mod reload;
 mod server;
+mod tagging;
 mod tls;
 mod writer;
 

@@ -7,6 +7,7 @@ use super::errors::RegistryError;
 use super::state::qualified::context_of;
 use super::state::{ConfigValue, Metadata, Revision, RuleSet, SchemaContent, State, VersionId};
 use super::state::{SubjectState, VersionState, WantedVersion};
+use super::tagging::{propagated, tagged};
 use crate::schema::{SchemaId, Version};
 use std::sync::Arc;
 
@@ -60,8 +61,11 @@ pub fn prepare(
         as_new: false,
         normalize: wanted.normalize && !import,
     };
+    let as_sent = !request.changes_tags() && !request.propagate_schema_tags;
+    let tagged = tagged(state, subject, request)?;
+    let request = tagged.as_ref().unwrap_or(request);
     let mut admitted = None;
-    if !config.has_defaults_or_overrides() && !is_empty(request) {
+    if as_sent && !config.has_defaults_or_overrides() && !is_empty(request) {
         let read = parse(state, subject, request, reading)?;
         if let Some(found) = registered_already(state, subject, &read, wanted) {
             return Ok(Prepared::Found(found));
@@ -299,7 +303,7 @@ fn completed(
     let previous = state
         .subject(subject)
         .and_then(|s| SubjectState::live(s).next_back());
-    let previous = previous.map(|(_, version)| &*version.content);
+    let previous = previous.map(|(_, version)| &version.content);
     let mut complete = request.clone();
     if is_empty(request) {
         let previous = previous.ok_or_else(|| RegistryError::InvalidSchema("Empty schema".to_owned()))?;
@@ -307,12 +311,18 @@ fn completed(
         complete.schema_type = Some(previous.schema_type.as_str().to_owned());
         complete.references = Some(previous.references.iter().map(ReferenceRequest::from).collect());
     }
-    let (mut metadata, rule_set) = settled(config, request, previous);
+    if request.propagate_schema_tags
+        && let Some(previous) = previous
+        && let Some(text) = propagated(state, subject, &complete, previous)?
+    {
+        complete.schema = Some(text);
+    }
+    let (mut metadata, rule_set) = settled(config, request, previous.map(|previous| &**previous));
     let says_version = metadata.as_ref().is_some_and(Metadata::has_confluent_version);
     if wanted.version != WantedVersion::Any || says_version {
         metadata
             .get_or_insert_default()
-            .set_confluent_version(state.next_version(subject).0);
+            .set_confluent_version(state.next_version(subject).0.into());
     }
     if metadata.is_some() || rule_set.is_some() {
         complete.metadata = metadata;

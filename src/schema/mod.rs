@@ -6,9 +6,11 @@
 pub mod avro;
 pub mod json;
 pub mod protobuf;
+pub mod tags;
 mod utf8;
 
 use std::sync::Arc;
+use tags::{TagChanges, Tagged};
 use thiserror::Error;
 
 /// A schema's id in a registry: positive, unique in a context.
@@ -236,6 +238,34 @@ impl Schema {
             (Self::Protobuf(schema), "serialized") => Some(schema.serialized()),
             (Self::Avro(schema), "resolved") => schema.resolved().ok(),
             _ => None,
+        }
+    }
+
+    /// The canonical text with tags of its records and fields added and removed (`ParsedSchema.copy(tagsToAdd,
+    /// tagsToRemove)`). It is another schema, which has to be parsed with the same references.
+    ///
+    /// # Errors
+    /// [`SchemaError::Invalid`] for an entity that is not there, [`SchemaError::OverLimit`] for too many of them.
+    pub fn retagged(&self, changes: &TagChanges) -> Result<String, SchemaError> {
+        changes.check()?;
+        match self {
+            Self::Avro(schema) => schema.retagged(changes),
+            Self::Protobuf(_) | Self::Json(_) => Err(SchemaError::Invalid(format!(
+                "tags are not edited in {} schemas",
+                self.schema_type().as_str()
+            ))),
+        }
+    }
+
+    /// The tagged records and fields, also those of references where the language's own search goes there
+    /// (`ParsedSchema.inlineTaggedEntities()`).
+    ///
+    /// # Errors
+    /// [`SchemaError::OverLimit`] when they are too much for one answer.
+    pub fn tagged(&self) -> Result<Vec<Tagged>, SchemaError> {
+        match self {
+            Self::Avro(schema) => schema.tagged(),
+            Self::Protobuf(_) | Self::Json(_) => Ok(Vec::new()),
         }
     }
 

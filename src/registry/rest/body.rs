@@ -7,6 +7,7 @@ use crate::registry::state::{
     ConfigValue, Metadata, QualifiedSubject, Reference, RuleSet, SchemaContent, VersionState,
 };
 use crate::schema::Version;
+use crate::schema::tags::Tagged;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -14,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// The largest body that is read. The schema languages have limits of their own below it.
@@ -87,7 +87,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 }
 
 /// A query as JAX-RS reads it: `true` in any case is true, anything else false.
-pub struct Query(HashMap<String, String>);
+pub struct Query(Vec<(String, String)>);
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Query {
     type Rejection = RegistryError;
@@ -105,14 +105,23 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Query {
 impl Query {
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
-        self.0
-            .get(name)
+        self.text(name)
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
+    /// The first of the name.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        let mut pairs = self.0.iter();
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let named = self.0.iter().filter(|(key, _)| key == name);
+        named.map(|(_, value)| value.clone()).collect()
     }
 
     /// Whether a schema's text is normalised: asked for, or configured.
@@ -186,6 +195,8 @@ pub struct SchemaJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a Metadata>,
     pub schema: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schema_tags: Vec<Tagged>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ts: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,6 +220,7 @@ impl<'a> SchemaJson<'a> {
             references: &content.references,
             metadata: content.metadata.as_ref(),
             schema: Cow::Borrowed(&content.text),
+            schema_tags: vec![],
             ts: Some(state.timestamp_ms),
             deleted: Some(state.deleted),
             aliases: &[],
@@ -228,6 +240,7 @@ impl<'a> SchemaJson<'a> {
             references: &content.references,
             metadata: content.metadata.as_ref(),
             schema: Cow::Borrowed(&content.text),
+            schema_tags: vec![],
             ts: found.recorded.map(|(at, _)| at),
             deleted: found.recorded.map(|(_, deleted)| deleted),
             aliases: &[],
@@ -253,6 +266,8 @@ pub struct SchemaStringJson<'a> {
     pub metadata: Option<&'a Metadata>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule_set: Option<&'a RuleSet>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schema_tags: Vec<Tagged>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_id: Option<u32>,
     pub ts: i64,
@@ -272,6 +287,7 @@ impl<'a> SchemaStringJson<'a> {
             references: &content.references,
             metadata: content.metadata.as_ref(),
             rule_set: content.rule_set.as_ref(),
+            schema_tags: vec![],
             max_id: None,
             ts: state.timestamp_ms,
             deleted: state.deleted,

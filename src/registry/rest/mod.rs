@@ -53,6 +53,10 @@ pub fn router(core: Arc<Core>) -> Router {
             get(versions::schema_only),
         )
         .route(
+            "/subjects/{subject}/versions/{version}/tags",
+            post(versions::modify_tags),
+        )
+        .route(
             "/subjects/{subject}/versions/{version}/referencedby",
             get(versions::referenced_by),
         )

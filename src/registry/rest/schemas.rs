@@ -191,7 +191,11 @@ pub async fn by_id(
     let max_id = query
         .flag("fetchMaxId")
         .then(|| state.id_max(context_of(found.subject)));
+    let schema_tags = core
+        .tags_of(found.subject, content, query.all("findTags"))
+        .await?;
     json(&SchemaStringJson {
+        schema_tags,
         // Confluent's alias filter gives every look-up by id a subject, so its answer always names one.
         subject: Some(found.subject),
         version: Some(found.number.0),

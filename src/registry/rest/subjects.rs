@@ -67,17 +67,10 @@ pub async fn latest_with_metadata(
     State(core): State<App>,
     Path(subject): Path<String>,
     query: Query,
-    axum::extract::Query(pairs): axum::extract::Query<Vec<(String, String)>>,
 ) -> Answer {
     let subject = normalized(&subject);
     let with_deleted = query.flag("deleted");
-    let of = |name: &'static str| {
-        pairs
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value)
-    };
-    let wanted: Vec<(&String, &String)> = of("key").zip(of("value")).collect();
+    let wanted: Vec<(String, String)> = query.all("key").into_iter().zip(query.all("value")).collect();
     let state = core.state();
     let filter = DeletedFilter::of(with_deleted, false);
     let found = state
@@ -90,7 +83,7 @@ pub async fn latest_with_metadata(
                 && metadata.is_some_and(|metadata| {
                     wanted
                         .iter()
-                        .all(|(key, value)| metadata.properties.get(*key) == Some(*value))
+                        .all(|(key, value)| metadata.properties.get(key) == Some(value))
                 })
         });
     let (number, version) = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;

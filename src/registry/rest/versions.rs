@@ -7,6 +7,7 @@ use crate::registry::admission::SchemaRequest;
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::normalized;
 use crate::registry::state::{self, Command, DeletedFilter, Outcome, VersionId, VersionState, subject_name};
+use crate::registry::tagging::TagRequest;
 use crate::schema::Version;
 use axum::extract::{Path, State};
 use std::borrow::Cow;
@@ -52,7 +53,6 @@ pub async fn register(
         rule_set.validate().map_err(RegistryError::InvalidRuleSet)?;
     }
     let subject: Arc<str> = subject_name(&subject)?.into();
-    refuse_tags(&request)?;
     let normalize = query.normalize(&core.state().config_in_scope(Some(&subject)));
     let registered = core
         .register(&subject, Arc::new(request), normalize, query.flag("force"))
@@ -61,18 +61,6 @@ pub async fn register(
         .text_of(&subject, &registered.content, query.text("format"))
         .await?;
     json(&RegisteredJson::of(&registered, text))
-}
-
-/// Tags in a schema's text are not edited here, and a request that wants it must not look as if it had been done.
-fn refuse_tags(request: &SchemaRequest) -> Result<(), RegistryError> {
-    let asked = |tags: &Option<Vec<serde_json::Value>>| tags.as_ref().is_some_and(|tags| !tags.is_empty());
-    if asked(&request.schema_tags_to_add) || asked(&request.schema_tags_to_remove) {
-        return Err(RegistryError::InvalidSchema(
-            "schemaTagsToAdd and schemaTagsToRemove are not supported: put the tags into the schema or its metadata"
-                .to_owned(),
-        ));
-    }
-    Ok(())
 }
 
 /// One version as a path names it: in its own context, or in the first of the others that has it
@@ -113,9 +101,13 @@ pub async fn get(
     let (place, number, found) = version_of(&state, &subject, &version, &visible, query.flag("deleted"))?;
     let references = qualified_references(&place, &found.content, query.text("referenceFormat"));
     let schema = core.text_of(&place, &found.content, query.text("format")).await?;
+    let schema_tags = core
+        .tags_of(&place, &found.content, query.all("findTags"))
+        .await?;
     json(&SchemaJson {
         schema,
         references: &references,
+        schema_tags,
         ..SchemaJson::of(&place, number, found)
     })
 }
@@ -131,6 +123,22 @@ pub async fn schema_only(
     Ok(text(
         &core.text_of(&place, &found.content, query.text("format")).await?,
     ))
+}
+
+/// Makes a new version of an old one, with other tags inside its text, other metadata or other rules.
+pub async fn modify_tags(
+    State(core): State<App>,
+    Path((name, version)): Path<(String, String)>,
+    visible: Visible,
+    JsonBody(request): JsonBody<TagRequest>,
+) -> Answer {
+    let subject: Arc<str> = subject_name(&name)?.into();
+    let state = core.state();
+    let (_, _, found) = version_of(&state, &name, &version, &visible, false)?;
+    let request = request.over(&found.content)?;
+    let registered = core.register(&subject, Arc::new(request), false, false).await?;
+    let text = Cow::Borrowed(&*registered.content.text);
+    json(&RegisteredJson::of(&registered, text))
 }
 
 pub async fn referenced_by(

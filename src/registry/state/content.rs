@@ -57,7 +57,7 @@ impl Metadata {
         self.properties.contains_key(CONFLUENT_VERSION)
     }
 
-    pub fn set_confluent_version(&mut self, version: u32) {
+    pub fn set_confluent_version(&mut self, version: i64) {
         let value = version.to_string();
         self.properties.insert(CONFLUENT_VERSION.to_owned(), value);
     }

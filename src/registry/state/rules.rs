@@ -250,6 +250,14 @@ impl RuleSet {
         Ok(())
     }
 
+    /// Takes away the rules of these names.
+    pub fn remove(&mut self, names: &[String]) {
+        let stays = |rule: &Rule| !rule.name.as_ref().is_some_and(|name| names.contains(name));
+        self.migration_rules.retain(stays);
+        self.domain_rules.retain(stays);
+        self.encoding_rules.retain(stays);
+    }
+
     /// `later` over `earlier`: a rule replaces the one of its name (`RuleSet.mergeRuleSets`).
     #[must_use]
     pub fn merged(earlier: Option<&Self>, later: Option<&Self>) -> Option<Self> {

@@ -2,7 +2,7 @@
 //!
 //! `model` is what the others share. `parse` makes it, `canonical` writes it, `normalize` writes it in one order,
 //! `defaults` holds it to what a new
-//! schema must keep, `compat` compares two, `program` compiles it, `validate` runs the program over payloads, and
+//! schema must keep, `compat` compares two, `tags` changes its tags, `program` compiles it, `validate` runs the program over payloads, and
 //! `explain` says where a refused payload went wrong.
 
 pub mod canonical;
@@ -14,6 +14,7 @@ mod names;
 mod normalize;
 pub mod parse;
 mod program;
+mod tags;
 pub mod validate;
 
 pub use model::AvroSchema;

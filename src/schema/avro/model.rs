@@ -125,7 +125,7 @@ impl Kind {
 }
 
 /// The arena. Only the parser writes it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     pub types: Vec<Type>,
 }
@@ -152,7 +152,7 @@ pub struct AvroSchema {
     pub(super) root: TypeId,
     canonical: Arc<str>,
     /// The full names of the references' own types.
-    known: Arc<[String]>,
+    pub(super) known: Arc<[String]>,
     /// Kept because the normalised text is one that is read again.
     references: Arc<[ReferencedSchema]>,
 }
