@@ -23,11 +23,35 @@ static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
 #[test]
 fn every_client_works_with_the_file_store() {
     let registry = start(|_| {});
-    create_topics(&KAFKA.bootstrap(), &["old-avro"], 1);
-    clients_work(
-        &registry,
-        &Connection::new(&format!("http://{}", registry.registry)),
-    );
+    let connection = Connection::new(&format!("http://{}", registry.registry));
+    clients_work(&registry, &connection, "plain");
+}
+
+#[test]
+fn every_client_works_through_tls_with_a_certificate() {
+    let client = KAFKA.authority.sign("client", &["client"]);
+    let (registry, connection) = in_tls(", client_ca: CA");
+    let connection = connection
+        .with("certificate", client.certificate.to_str().unwrap())
+        .with("key", client.key.to_str().unwrap());
+    clients_work(&registry, &connection, "certificate");
+}
+
+/// `more`: further keys of `tls`; `CA` stands for the authority's certificate.
+fn in_tls(more: &str) -> (Portcullis, Connection) {
+    let server = KAFKA.authority.sign("registry", &["127.0.0.1"]);
+    let ca = KAFKA.authority.certificate();
+    let ca = ca.to_str().unwrap();
+    let registry = start(|setup| {
+        setup.registry_extra = format!(
+            "tls: {{ certificate: {}, key: {}{} }}",
+            server.certificate.display(),
+            server.key.display(),
+            more.replace("CA", ca)
+        );
+    });
+    let connection = Connection::new(&format!("https://{}", registry.registry)).with("ca", ca);
+    (registry, connection)
 }
 
 fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {
@@ -37,17 +61,15 @@ fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {
     setup.start()
 }
 
-/// One after another: some of them change the global level and mode for a moment.
-fn clients_work(registry: &Portcullis, connection: &Connection) {
+/// One after another: some of them change the global level and mode for a moment. `name`: of a topic of theirs.
+fn clients_work(registry: &Portcullis, connection: &Connection, name: &str) {
     found(&python_client(connection, "sync"), 180, &[]);
     found(&python_client(connection, "async"), 180, &[]);
     found(&python_serializers(connection), 45, &[]);
     // Sends through the gateway, whose policy asks the same registry about every record.
-    found(
-        &python_of_old(connection, &registry.bootstrap, "old-avro"),
-        15,
-        &[],
-    );
+    let topic = format!("old-avro-{name}");
+    create_topics(&KAFKA.bootstrap(), &[&topic], 1);
+    found(&python_of_old(connection, &registry.bootstrap, &topic), 15, &[]);
     found(&go_client(connection), 50, &[]);
     found(&node_clients(connection), 42, &[]);
 }
