@@ -147,6 +147,50 @@ async fn a_damaged_store_is_an_error_that_names_the_file() {
     assert_eq!(open(folder.path()).await.unwrap().core.state().sequence(), 20);
 }
 
+/// A client that sends a body some time after its head keeps its connection, whatever the head made of the request.
+#[tokio::test]
+async fn a_refused_request_is_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = RegistryOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        store: folder.path().to_owned(),
+        compatibility: CompatibilityLevel::Backward,
+        incompatible_code: 409,
+        tls: None,
+    };
+    let registry = registry::start(options, Health::default()).await.unwrap();
+    for (head, status) in [
+        ("POST /nowhere HTTP/1.1\r\n", "404"),
+        ("POST /subjects HTTP/1.1\r\n", "405"),
+        ("POST /subjects/s HTTP/1.1\r\ncontent-type: text/plain\r\n", "415"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(registry.address).await.unwrap();
+        for _ in 0..2 {
+            let head = format!("{head}host: r\r\ncontent-length: 1000\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stream.write_all(&[b'x'; 1000]).await.unwrap();
+            let mut answer = [0; 2048];
+            let length = stream.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer:?}");
+            assert!(!answer.contains("connection: close"), "{answer}");
+        }
+    }
+    // A body without end is not waited for, and the client is told.
+    let mut stream = tokio::net::TcpStream::connect(registry.address).await.unwrap();
+    let head = b"POST /nowhere HTTP/1.1\r\nhost: r\r\ncontent-length: 10000000\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let mut answer = String::new();
+    let reading = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer));
+    reading.await.unwrap().unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 404") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    registry.stop().await;
+}
+
 async fn ask(address: std::net::SocketAddr, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

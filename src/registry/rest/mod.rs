@@ -9,6 +9,7 @@ mod mode;
 mod outside;
 mod schemas;
 mod subjects;
+mod unread;
 mod versions;
 
 use super::core::Core;
@@ -110,4 +111,5 @@ pub fn router(core: Arc<Core>) -> Router {
         .layer(middleware::from_fn_with_state(core, contexts::rewrite))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(outside::request_id))
+        .layer(middleware::from_fn(unread::read_to_the_end))
 }
