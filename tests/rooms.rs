@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 
 /// Paths under `src/` whose code takes bytes and values and returns values. `gateway/session` also stands for
 /// `gateway/session_*.rs`.
-const PURE: [&str; 5] = [
+const PURE: [&str; 7] = [
     "wire/",
     "schema/",
     "contract/",
     "registry/state",
+    "registry/election/member",
+    "registry/election/protocol",
     "gateway/session",
 ];
 

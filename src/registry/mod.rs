@@ -7,6 +7,7 @@
 pub mod access;
 pub mod admission;
 pub mod core;
+pub mod election;
 pub mod errors;
 pub mod registration;
 pub mod rest;
