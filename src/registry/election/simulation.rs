@@ -424,7 +424,7 @@ impl World {
         if !self.broker_is_up() {
             return;
         }
-        if now - TICK < self.broker_up_at {
+        if now < self.broker_up_at + TICK {
             for seat in self.group.seats.values_mut() {
                 seat.heard = now;
             }
@@ -670,7 +670,7 @@ fn after_a_crash_of_the_leader_another_leads_within_the_time_of_some_heartbeats(
         while !world.nodes.iter().any(leads) {
             world.tick(Faults::default());
             assert!(
-                world.now - crashed < HEARTBEAT_INTERVAL * 2,
+                world.now < crashed + HEARTBEAT_INTERVAL * 2,
                 "seed {seed}: no leader yet"
             );
         }
