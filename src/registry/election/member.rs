@@ -155,7 +155,7 @@ pub struct Member {
     state: State,
     standing: Standing,
     /// Empty until the coordinator has given one.
-    member_id: Arc<str>,
+    id: Arc<str>,
     /// The generation whose assignment this member has and of which it has not heard that it is over.
     generation: Option<i32>,
     /// When the coordinator last took it for a member.
@@ -179,7 +179,7 @@ impl Member {
             identity,
             state: State::Lost { until: Time::ZERO },
             standing: Standing::Unknown,
-            member_id: "".into(),
+            id: "".into(),
             generation: None,
             heard: Time::ZERO,
             failures: 0,
@@ -247,16 +247,16 @@ impl Member {
     pub fn step(&mut self, now: Time) -> Step {
         self.tick(now);
         let connected = !matches!(self.state, State::Lost { .. });
-        if self.ending && (self.member_id.is_empty() || matches!(self.state, State::Leaving(Then::End))) {
+        if self.ending && (self.id.is_empty() || matches!(self.state, State::Leaving(Then::End))) {
             return Step::Done;
         }
         if self.ending && connected {
-            return self.leave(self.member_id.clone(), Then::End);
+            return self.leave(self.id.clone(), Then::End);
         }
         if let (Some(at), true) = (self.renew, connected) {
             self.renew = None;
             self.generation = None;
-            let old = std::mem::replace(&mut self.member_id, "".into());
+            let old = std::mem::replace(&mut self.id, "".into());
             return self.leave(old, Then::Join { at });
         }
         if matches!(self.state, State::Stable { .. })
@@ -274,7 +274,7 @@ impl Member {
             State::Lost { .. } => Step::Find,
             State::Join { at } if now < *at => Step::Wait(*at),
             State::Join { .. } => Step::Ask(Ask::Join {
-                member_id: self.member_id.clone(),
+                member_id: self.id.clone(),
                 metadata: self.identity.to_json(),
             }),
             State::Sync {
@@ -282,13 +282,13 @@ impl Member {
                 assignments,
             } => Step::Ask(Ask::Sync {
                 generation: *generation,
-                member_id: self.member_id.clone(),
+                member_id: self.id.clone(),
                 assignments: assignments.clone(),
             }),
             State::Stable { beat_at } if now < *beat_at => Step::Wait(*beat_at),
             State::Stable { .. } => Step::Ask(Ask::Heartbeat {
                 generation: self.generation.unwrap_or_default(),
-                member_id: self.member_id.clone(),
+                member_id: self.id.clone(),
             }),
             // Asked for again without an answer: there was none.
             State::Leaving(_) => {
@@ -322,7 +322,7 @@ impl Member {
                 members,
             } => {
                 self.alive(now);
-                self.member_id = member_id;
+                self.id = member_id;
                 let assignments = members.map(|members| assign(&members)).unwrap_or_default();
                 self.state = State::Sync {
                     generation,
@@ -356,7 +356,7 @@ impl Member {
         }
         match refusal {
             Refusal::MemberIdRequired(member_id) => {
-                self.member_id = member_id;
+                self.id = member_id;
                 self.state = State::Join { at: now };
             }
             Refusal::Rebalancing => {
@@ -365,7 +365,7 @@ impl Member {
                 self.state = State::Join { at: now };
             }
             Refusal::UnknownMember => {
-                self.member_id = "".into();
+                self.id = "".into();
                 self.join_anew(now);
             }
             Refusal::IllegalGeneration => self.join_anew(now),
@@ -457,7 +457,7 @@ impl Member {
 
     fn led_by(&mut self, generation: i32, leader: Option<Arc<str>>, identity: Identity) {
         let is_this = match &leader {
-            Some(member_id) => *member_id == self.member_id,
+            Some(member_id) => *member_id == self.id,
             None => identity.url() == self.identity.url(),
         };
         if !is_this {
