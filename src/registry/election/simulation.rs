@@ -19,7 +19,7 @@ const END: Time = Duration::from_secs(95);
 /// As long as the task waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// `PORTCULLIS_ROUNDS` runs more.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 25;
 
 /// What may happen, as chances in 10,000 a tick.
 #[derive(Clone, Copy, Default)]
