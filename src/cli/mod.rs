@@ -5,6 +5,7 @@ mod demo;
 mod exit;
 mod explain;
 mod run;
+mod schema;
 
 use crate::telemetry::logs::{self, LogFormat};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -16,6 +17,7 @@ Examples:
   portcullis run --upstream localhost:9092      a gateway on 9192, a registry on 8081, no file needed
   portcullis run --config portcullis.yaml
   portcullis check portcullis.yaml              what is wrong with a configuration
+  portcullis schema check schemas               are these schema files good? Also: register, list, show
   portcullis explain PC-201                     what a code means, and what to do
 
 RUST_LOG says what is logged (for example RUST_LOG=portcullis=debug); the log goes to standard error.";
@@ -39,6 +41,8 @@ enum Command {
     Demo(demo::DemoOptions),
     /// Reads a configuration and says what is wrong with it; starts nothing.
     Check(check::CheckArgs),
+    /// Schemas in files and in registries: check, register, list, show.
+    Schema(Box<schema::SchemaArgs>),
     /// Explains a violation code.
     Explain(explain::ExplainArgs),
 }
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => on_runtime(run::run(args)),
         Command::Demo(options) => on_runtime(demo::run(options, log_format)),
         Command::Check(args) => check::check(&args),
+        Command::Schema(args) => on_runtime(schema::schema(*args)),
         Command::Explain(args) => explain::explain(&args),
     }
 }

@@ -62,7 +62,8 @@ impl Diagnostics {
 }
 
 /// "did you mean …?", or, when nothing is near, all there is.
-pub(super) fn suggest(word: &str, candidates: &[&str]) -> Option<String> {
+#[must_use]
+pub fn suggest(word: &str, candidates: &[&str]) -> Option<String> {
     if let Some(near) = nearest(word, candidates) {
         return Some(format!("did you mean `{near}`?"));
     }

@@ -1,12 +1,13 @@
 //! The file as typed, turned into the rooms' own options as meant, and its diagnostics.
 //!
 //! [`yaml`] reads text into a tree with positions, [`section`] takes typed values out of it and gathers every mistake,
-//! and one file a section says what its keys mean. No other room sees the tree.
+//! and one file a section says what its keys mean. [`manifest`] is the other file that is read so: the one beside schemas. No other room sees the tree.
 
 mod address;
 mod diagnostic;
 mod environment;
 mod gateway;
+pub mod manifest;
 mod policies;
 mod ports;
 mod read;
@@ -17,7 +18,7 @@ mod units;
 mod upstream;
 mod yaml;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Position};
+pub use diagnostic::{Diagnostic, Diagnostics, Position, suggest};
 pub use environment::Environment;
 pub use read::{CommandLine, load, parse, upstream_text, without_file};
 

@@ -9,7 +9,7 @@ use crate::schema::CompatibilityLevel;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-const LEVELS: [(&str, CompatibilityLevel); 7] = [
+pub(super) const LEVELS: [(&str, CompatibilityLevel); 7] = [
     ("NONE", CompatibilityLevel::None),
     ("BACKWARD", CompatibilityLevel::Backward),
     ("BACKWARD_TRANSITIVE", CompatibilityLevel::BackwardTransitive),

@@ -85,7 +85,11 @@ impl Connector {
     }
 }
 
-fn client_config(tls: &ClientTls) -> io::Result<ClientConfig> {
+/// What TLS clients of ours are like: the named authorities or the system's, and a certificate of our own if there is one.
+///
+/// # Errors
+/// When a file cannot be read, or nobody is trusted.
+pub fn client_config(tls: &ClientTls) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     if let Some(ca) = &tls.ca {
         for certificate in read_certificates(ca)? {
@@ -98,7 +102,7 @@ fn client_config(tls: &ClientTls) -> io::Result<ClientConfig> {
     if roots.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
-            "no trusted certificate authority: the system has none, and upstream.tls.ca names none",
+            "no trusted certificate authority: the system has none, and no `ca` is named",
         ));
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

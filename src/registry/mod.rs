@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod client;
 pub mod core;
 pub mod election;
 pub mod errors;

@@ -6,9 +6,11 @@
 pub mod avro;
 pub mod json;
 pub mod protobuf;
+pub mod place;
 pub mod tags;
 mod utf8;
 
+use place::Place;
 use std::sync::Arc;
 use tags::{TagChanges, Tagged};
 use thiserror::Error;
@@ -97,14 +99,19 @@ pub struct Incompatibility {
 }
 
 impl Incompatibility {
+    /// The description with `reader` and `writer` put in.
+    #[must_use]
+    pub fn sentence(&self, reader: &str, writer: &str) -> String {
+        self.description
+            .replace("he reader schema", &format!("he {reader} schema"))
+            .replace("he writer schema", &format!("he {writer} schema"))
+    }
+
     /// The reason as Confluent's registry prints it. `reader` and `writer` say which is which: for a backward check
     /// the reader is `new` and the writer `old`.
     #[must_use]
     pub fn confluent_message(&self, reader: &str, writer: &str) -> String {
-        let description = self
-            .description
-            .replace("he reader schema", &format!("he {reader} schema"))
-            .replace("he writer schema", &format!("he {writer} schema"));
+        let description = self.sentence(reader, writer);
         let kind = self.kind;
         match self.schema_type {
             SchemaType::Avro => format!(
@@ -124,9 +131,31 @@ pub enum SchemaError {
     /// The text is not a schema of its language.
     #[error("{0}")]
     Invalid(String),
+    /// The same, and where in the text.
+    #[error("{what}")]
+    InvalidAt { what: String, place: Place },
     /// Over a limit that keeps parsing and compiling bounded.
     #[error("schema over a limit: {0}")]
     OverLimit(String),
+}
+
+impl SchemaError {
+    /// The same error, where its place is one of another text than the schema's own.
+    #[must_use]
+    pub fn without_place(self) -> Self {
+        match self {
+            Self::InvalidAt { what, .. } => Self::Invalid(what),
+            other => other,
+        }
+    }
+
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::InvalidAt { place, .. } => Some(place),
+            Self::Invalid(_) | Self::OverLimit(_) => None,
+        }
+    }
 }
 
 /// What about a payload did not match. `kind` decides the violation code.
@@ -185,6 +214,18 @@ impl Schema {
             }
             SchemaType::Json => Self::Json(json::JsonSchema::parse(text, references)?),
         })
+    }
+
+    /// What can be said of a text alone, when what it refers to is not at hand: whether it is JSON, or parses as Protobuf.
+    ///
+    /// # Errors
+    /// [`SchemaError`] with the place.
+    pub fn check_syntax(schema_type: SchemaType, text: &str) -> Result<(), SchemaError> {
+        match schema_type {
+            SchemaType::Avro => avro::parse::check_syntax(text),
+            SchemaType::Protobuf => protobuf::parse::check_syntax(text),
+            SchemaType::Json => json::JsonSchema::check_syntax(text),
+        }
     }
 
     /// What Confluent's registry asks of a schema besides when it is registered for the first time: for Avro, ASCII

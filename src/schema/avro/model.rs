@@ -230,7 +230,10 @@ impl AvroSchema {
 
 fn in_reference(name: &str, error: SchemaError) -> SchemaError {
     match error {
-        SchemaError::Invalid(message) => SchemaError::Invalid(format!("in reference {name}: {message}")),
+        // The place is one of another text.
+        SchemaError::Invalid(message) | SchemaError::InvalidAt { what: message, .. } => {
+            SchemaError::Invalid(format!("in reference {name}: {message}"))
+        }
         SchemaError::OverLimit(message) => SchemaError::OverLimit(format!("in reference {name}: {message}")),
     }
 }

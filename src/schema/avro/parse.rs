@@ -4,6 +4,7 @@
 //! never followed.
 use super::model::{AvroSchema, Field, Kind, Model, Name, Named, Order, Properties, Type, TypeId};
 use super::names::{self, PRIMITIVES};
+use crate::schema::place::Place as TextPlace;
 use crate::schema::{ReferencedSchema, SchemaError};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -60,10 +61,13 @@ impl fmt::Display for Place<'_> {
 
 impl Place<'_> {
     fn refuse<T>(&self, what: impl fmt::Display) -> Result<T, SchemaError> {
-        Err(SchemaError::Invalid(match self {
-            Self::Root => format!("{what} (at the top of the schema)"),
-            place => format!("{what} (at {place})"),
-        }))
+        Err(SchemaError::InvalidAt {
+            what: match self {
+                Self::Root => format!("{what} (at the top of the schema)"),
+                place => format!("{what} (at {place})"),
+            },
+            place: TextPlace::Pointer(self.to_string()),
+        })
     }
 }
 
@@ -574,6 +578,14 @@ fn shape(value: &Value) -> &'static str {
     }
 }
 
+/// Whether a text is JSON at all; what it refers to is not looked at.
+///
+/// # Errors
+/// [`SchemaError`] with the place.
+pub fn check_syntax(text: &str) -> Result<(), SchemaError> {
+    json(text).map(|_| ())
+}
+
 /// JSON as Java Avro's parser takes it: comments are allowed. They are taken out only when plain JSON fails.
 fn json(text: &str) -> Result<Value, SchemaError> {
     serde_json::from_str(text).or_else(|error| {
@@ -585,7 +597,10 @@ fn json(text: &str) -> Result<Value, SchemaError> {
                 if message.starts_with("recursion limit") {
                     SchemaError::OverLimit(format!("the schema is nested too deeply: {message}"))
                 } else {
-                    SchemaError::Invalid(format!("not JSON: {message}"))
+                    SchemaError::InvalidAt {
+                        what: format!("not JSON: {message}"),
+                        place: TextPlace::line_and_column(error.line(), error.column()),
+                    }
                 }
             })
     })

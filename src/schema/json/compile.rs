@@ -10,6 +10,7 @@ use super::resources::{Document, Located, Resources, address, shorten};
 use super::tape::kind;
 use super::way::choose_ways;
 use crate::schema::SchemaError;
+use crate::schema::place::Place;
 use std::collections::HashMap;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -120,11 +121,16 @@ impl<'a> Compiler<'a> {
     }
 
     pub(super) fn invalid(&self, place: &Json, what: &str) -> SchemaError {
-        SchemaError::Invalid(format!(
-            "{} at {}",
-            what,
-            shorten(&self.resources.pointer_to(place))
-        ))
+        let pointer = self.resources.pointer_to(place);
+        let what = format!("{what} at {}", shorten(&pointer));
+        match pointer.strip_prefix('#') {
+            Some(own) => SchemaError::InvalidAt {
+                what,
+                place: Place::Pointer(own.to_owned()),
+            },
+            // In a reference's text.
+            None => SchemaError::Invalid(what),
+        }
     }
 
     fn drain(&mut self) -> Result<(), SchemaError> {
@@ -264,7 +270,7 @@ impl<'a> Compiler<'a> {
             .locate(from.resource, reference)
             .map_err(|error| match error {
                 SchemaError::Invalid(what) => self.invalid(from.json, &what),
-                over_limit @ SchemaError::OverLimit(_) => over_limit,
+                other => other,
             })
     }
 

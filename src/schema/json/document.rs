@@ -4,6 +4,7 @@
 use super::tape::{MAX_NODES, Node, ScanError, Tape, kind};
 use super::text::unescape;
 use crate::schema::SchemaError;
+use crate::schema::place::Place;
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -89,9 +90,10 @@ impl Json {
         }
         let mut tape = Tape::default();
         tape.scan(text.as_bytes()).map_err(|error| match error {
-            ScanError::Malformed { at, expected } => {
-                SchemaError::Invalid(format!("{what} is not JSON: expected {expected} at byte {at}"))
-            }
+            ScanError::Malformed { at, expected } => SchemaError::InvalidAt {
+                what: format!("{what} is not JSON: expected {expected} at byte {at}"),
+                place: Place::Byte(at),
+            },
             ScanError::TooDeep { at } => {
                 SchemaError::OverLimit(format!("{what} is nested too deeply at byte {at}"))
             }

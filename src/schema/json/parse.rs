@@ -27,7 +27,8 @@ impl JsonSchema {
             json: Json::parse(text, "the schema")?,
         }];
         for reference in references {
-            let json = Json::parse(&reference.text, &format!("the reference \"{}\"", reference.name))?;
+            let what = format!("the reference \"{}\"", reference.name);
+            let json = Json::parse(&reference.text, &what).map_err(SchemaError::without_place)?;
             documents.push(Document {
                 name: reference.name.clone(),
                 json,
@@ -43,6 +44,14 @@ impl JsonSchema {
             .map(|document| document.json.canonical())
             .unwrap_or_default();
         Ok(Self { canonical, programs })
+    }
+
+    /// Whether a text is JSON at all; what it refers to is not looked at.
+    ///
+    /// # Errors
+    /// [`SchemaError`] with the place.
+    pub fn check_syntax(text: &str) -> Result<(), SchemaError> {
+        Json::parse(text, "the schema").map(|_| ())
     }
 
     /// Jackson's compact form, keys in their order: Confluent's `JsonSchema.canonicalString()`.

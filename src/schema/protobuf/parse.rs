@@ -104,6 +104,14 @@ impl ProtobufSchema {
     }
 }
 
+/// Whether a text parses; its imports are not looked at.
+///
+/// # Errors
+/// [`SchemaError`] with the place.
+pub fn check_syntax(text: &str) -> Result<(), SchemaError> {
+    source::read(ROOT_NAME, text, &mut Budget::new(&[])?).map(|_| ())
+}
+
 /// Linking gives every field a `json_name`; only those that were written belong to the schema.
 fn forget_derived_json_names(linked: &mut [DescriptorProto], written: &[DescriptorProto]) {
     for (linked, written) in linked.iter_mut().zip(written) {

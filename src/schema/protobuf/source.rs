@@ -3,6 +3,7 @@
 use super::limits::{self, Budget, DESCRIPTOR_BYTES_MAX};
 use super::parse::file_label;
 use crate::schema::SchemaError;
+use crate::schema::place::Place;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prost_reflect::prost::Message;
@@ -50,12 +51,26 @@ pub(super) fn read<'a>(name: &str, text: &'a str, budget: &mut Budget) -> Result
         }
         Err(error) => match read_base64(name, text)? {
             Some(source) => source,
-            None => return Err(SchemaError::Invalid(format!("not a Protobuf schema: {error:?}"))),
+            None => return Err(located(name, text, &error)),
         },
     };
     budget.file(&label, &source.written)?;
     check(&label, &source.written)?;
     Ok(source)
+}
+
+/// A parser's error, with its place if the text is the schema's own.
+fn located(name: &str, text: &str, error: &protox::Error) -> SchemaError {
+    let what = format!("not a Protobuf schema: {error:?}");
+    // Only the parser itself tells where; the bad case pays for it with a second run.
+    let place = match protox_parse::parse(name, text) {
+        Err(error) if name == ROOT_NAME => error.span().map(|span| Place::Byte(span.start)),
+        _ => None,
+    };
+    match place {
+        Some(place) => SchemaError::InvalidAt { what, place },
+        None => SchemaError::Invalid(what),
+    }
 }
 
 /// The parser does not say whether proto2 was written or meant by silence; the position of the statement does.
@@ -185,7 +200,16 @@ impl Source<'_> {
                 error = located.with_source_code(text);
             }
         }
-        Err(SchemaError::Invalid(format!("{error:?}")))
+        let what = format!("{error:?}");
+        let place = error.line().zip(error.column()).filter(|_| name == ROOT_NAME);
+        Err(match place {
+            // Counted from 0.
+            Some((line, column)) => SchemaError::InvalidAt {
+                what,
+                place: Place::line_and_column(line + 1, column + 1),
+            },
+            None => SchemaError::Invalid(what),
+        })
     }
 }
 

@@ -24,7 +24,7 @@ fn refused(text: &str) -> String {
 fn refused_with(text: &str, references: &[ReferencedSchema]) -> String {
     match ProtobufSchema::parse(text, references) {
         Ok(_) => panic!("accepted"),
-        Err(SchemaError::Invalid(message)) => message,
+        Err(SchemaError::Invalid(message) | SchemaError::InvalidAt { what: message, .. }) => message,
         Err(SchemaError::OverLimit(message)) => format!("limit: {message}"),
     }
 }
