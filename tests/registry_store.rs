@@ -157,6 +157,7 @@ async fn a_refused_request_is_read_to_its_end() {
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,
         tls: None,
+        security: None,
     };
     let registry = registry::start(options, Health::default()).await.unwrap();
     for (head, status) in [
@@ -212,6 +213,7 @@ async fn a_registry_serves_stops_and_starts_again_with_what_it_had() {
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,
         tls: None,
+        security: None,
     };
     let registry = registry::start(options.clone(), Health::default()).await.unwrap();
     let body = r#"{"schema":"\"string\""}"#;

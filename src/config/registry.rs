@@ -1,5 +1,7 @@
 //! `registry`: the embedded schema registry.
 
+mod security;
+
 use super::address;
 use super::section::{Reading, Section};
 use super::server_tls;
@@ -31,6 +33,7 @@ pub fn default_options(data: &Path) -> RegistryOptions {
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: INCOMPATIBLE_CODE,
         tls: None,
+        security: None,
     }
 }
 
@@ -92,6 +95,9 @@ fn embedded(
             let what = format!("`incompatible_code`: `{code}` is neither 409 nor 40901");
             reading.report(node.at, what, None);
         }
+    }
+    if let Some(security) = section.take_section("security", reading) {
+        options.security = security::read(security, reading);
     }
     section.finish(reading);
 }

@@ -72,8 +72,9 @@ pub enum RegistryError {
     #[error("Unauthorized")]
     Unauthorized,
     /// `resource`: what the client itself has named.
-    #[error("User is denied operation {operation} on {resource}")]
+    #[error("User {principal} is denied operation {operation} on {resource}")]
     Forbidden {
+        principal: String,
         operation: &'static str,
         resource: String,
     },

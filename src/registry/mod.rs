@@ -24,6 +24,7 @@ mod tagging;
 mod tls;
 mod writer;
 
+pub use access::SecurityOptions;
 pub use listener::Peer;
 pub use role::{Leadership, Role};
 pub use server::{Opened, Registry, RegistryOptions, open, open_with, report_unknown, start};

@@ -1,5 +1,6 @@
 //! A registry from its start to its stop.
 
+use super::access::{Guard, SecurityOptions};
 use super::core::{Core, INCOMPATIBLE_CODE};
 use super::listener::{IDLE_TIME_MAX, Peer, RegistryListener, show_certificate};
 use super::reload::{Reload, Reloads};
@@ -37,6 +38,8 @@ pub struct RegistryOptions {
     pub incompatible_code: u32,
     /// HTTPS instead of HTTP.
     pub tls: Option<ServerTls>,
+    /// Without it everybody may do everything.
+    pub security: Option<SecurityOptions>,
 }
 
 /// A running registry.
@@ -44,6 +47,7 @@ pub struct Registry {
     pub address: SocketAddr,
     source: Arc<Source>,
     reloads: Reloads,
+    guard: Option<Arc<Guard>>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
     store_closed: oneshot::Receiver<()>,
@@ -117,6 +121,7 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
     })?;
     let address = listener.local_addr()?;
     let tls = options.tls.map(Tls::read).transpose()?;
+    let guard = options.security.map(Guard::start).transpose()?;
     let Opened {
         core,
         source,
@@ -128,11 +133,14 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         health.clone(),
     )
     .await?;
-    let reloaded = tls.clone().map(|tls| tls as Arc<dyn Reload>);
+    let reloaded = [
+        tls.clone().map(|tls| tls as Arc<dyn Reload>),
+        guard.clone().map(|guard| guard as Arc<dyn Reload>),
+    ];
     let listener = RegistryListener::new(listener, tls, IDLE_TIME_MAX)?;
     let (stop, stopped) = oneshot::channel::<()>();
+    let resources = rest::guarded(core, guard.clone()).layer(middleware::from_fn(show_certificate));
     let server = tokio::spawn(async move {
-        let resources = rest::router(core).layer(middleware::from_fn(show_certificate));
         let service = resources.into_make_service_with_connect_info::<Peer>();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async {
             let _ = stopped.await;
@@ -147,7 +155,8 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
     Ok(Registry {
         address,
         source,
-        reloads: Reloads::start(reloaded.into_iter().collect()),
+        reloads: Reloads::start(reloaded.into_iter().flatten().collect()),
+        guard,
         stop,
         server,
         store_closed,
@@ -192,6 +201,7 @@ impl Registry {
             stop,
             mut server,
             store_closed,
+            guard,
             ..
         } = self;
         let _ = stop.send(());
@@ -203,6 +213,12 @@ impl Registry {
         // The last handle to the writer went with the server.
         if tokio::time::timeout(STOP_TIME_MAX, store_closed).await.is_err() {
             tracing::warn!("the registry's store did not close in time");
+        }
+        if let Some(guard) = guard {
+            let closing = tokio::task::spawn_blocking(move || guard.close());
+            if tokio::time::timeout(STOP_TIME_MAX, closing).await.is_err() {
+                tracing::warn!("the audit's last lines could not be written in time");
+            }
         }
     }
 }

@@ -128,6 +128,7 @@ impl House {
             compatibility: CompatibilityLevel::Backward,
             incompatible_code: INCOMPATIBLE_CODE,
             tls: None,
+            security: None,
         };
         let registry = registry::start(registry, health.clone())
             .await

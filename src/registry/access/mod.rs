@@ -1,13 +1,23 @@
 //! Who may do what on the registry's port.
 //!
-//! The way of a request: `guard` finds its line in `routes`, learns who asks from `basic`, `bearer`, `ldap` or the
-//! connection's certificate, holds that against `limits` and `rules`, and writes to `audit` what was written or refused.
+//! The way of a request: `guard` finds its line in `routes`, learns who asks from `basic`, `bearer` or the connection's
+//! certificate, holds that against `limits` and `rules`, and writes to `audit` what was written or refused.
 
 mod certificate;
+pub mod audit;
+pub mod basic;
+pub mod credentials;
+pub mod guard;
+pub mod limits;
+pub mod options;
 pub mod principal;
+pub mod routes;
 pub mod rules;
+pub mod users;
 pub mod visible;
 
+pub use guard::Guard;
+pub use options::SecurityOptions;
 pub use principal::{ClientCertificate, Method, Principal};
 pub use rules::{Role, Roles, Rule, Rules, SubjectPattern, Target, Who};
 pub use visible::Visible;

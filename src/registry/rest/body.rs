@@ -1,5 +1,7 @@
 //! Bodies in and out.
 
+use crate::registry::access::audit::ErrorCode;
+use crate::registry::access::guard::BodyLimit;
 use crate::registry::errors::RegistryError;
 use crate::registry::registration::Registered;
 use crate::registry::state::qualified::beside;
@@ -56,12 +58,19 @@ impl IntoResponse for RegistryError {
             error_code: self.error_code(),
             message: &message,
         });
-        (
+        let mut response = (
             status,
             [(header::CONTENT_TYPE, V1_JSON)],
             body.unwrap_or_default(),
         )
-            .into_response()
+            .into_response();
+        if let Self::TooManyRequests { retry_after_s } = self {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, retry_after_s.into());
+        }
+        response.extensions_mut().insert(ErrorCode(self.error_code()));
+        response
     }
 }
 
@@ -72,7 +81,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = RegistryError;
 
     async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, RegistryError> {
-        let reading = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX);
+        let limit = request.extensions().get::<BodyLimit>();
+        let bytes_max = limit.map_or(BODY_BYTES_MAX, |limit| limit.0.min(BODY_BYTES_MAX));
+        let reading = axum::body::to_bytes(request.into_body(), bytes_max);
         let bytes = tokio::time::timeout(BODY_TIME_MAX, reading)
             .await
             .map_err(|_| RegistryError::Http(408, "Request Timeout"))?

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::body::{Answer, JsonBody, Query, json};
+use crate::registry::access::Visible;
 use crate::registry::admission::{Compatibility, Reading, SchemaRequest};
 use crate::registry::core::live_contents;
 use crate::registry::errors::RegistryError;
@@ -15,10 +16,12 @@ use std::sync::Arc;
 pub async fn with_all(
     State(core): State<App>,
     Path(subject): Path<String>,
+    visible: Visible,
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
     let subject = normalized(&subject);
+    visible.may_refer(&subject, request.references.as_deref())?;
     let state = core.state();
     let previous = live_contents(&state, &subject);
     check(&core, state, &subject, previous, &query, request).await
@@ -28,10 +31,12 @@ pub async fn with_all(
 pub async fn with_version(
     State(core): State<App>,
     Path((subject, version)): Path<(String, String)>,
+    visible: Visible,
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
     let subject = normalized(&subject);
+    visible.may_refer(&subject, request.references.as_deref())?;
     let asked = VersionId::parse(&version)?;
     let state = core.state();
     let previous = match (state.version(&subject, asked, false), asked) {

@@ -1,6 +1,6 @@
 //! Confluent's REST API, one file a resource (`rest/resources/*.java`).
 
-mod body;
+pub(in crate::registry) mod body;
 mod compatibility;
 mod config;
 pub mod contexts;
@@ -12,6 +12,7 @@ mod subjects;
 mod unread;
 mod versions;
 
+use super::access::{self, Guard};
 use super::core::Core;
 use axum::Router;
 use axum::middleware;
@@ -21,8 +22,13 @@ use tower_http::compression::CompressionLayer;
 
 type App = Arc<Core>;
 
-/// All resources over one registry.
+/// All resources over one registry, for everybody.
 pub fn router(core: Arc<Core>) -> Router {
+    guarded(core, None)
+}
+
+/// The same behind a guard, if there is one.
+pub fn guarded(core: Arc<Core>, guard: Option<Arc<Guard>>) -> Router {
     outside::count_from_zero();
     let resources = Router::new()
         .route("/", get(metadata::root).post(metadata::root))
@@ -103,8 +109,12 @@ pub fn router(core: Arc<Core>) -> Router {
         )
         .fallback(outside::no_such_path)
         .method_not_allowed_fallback(outside::no_such_method)
-        .with_state(core.clone())
-        .layer(middleware::from_fn(outside::around));
+        .with_state(core.clone());
+    let resources = match guard {
+        Some(guard) => resources.layer(middleware::from_fn_with_state(guard, access::guard::guard)),
+        None => resources,
+    };
+    let resources = resources.layer(middleware::from_fn(outside::around));
     // A layer of a router sees a request when its route is chosen. What changes the address must come before.
     Router::new()
         .fallback_service(resources)

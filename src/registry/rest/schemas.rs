@@ -2,7 +2,7 @@
 
 use super::App;
 use super::body::{Answer, Query, SchemaJson, SchemaStringJson, json, qualified_references, text};
-use crate::registry::access::{Role, Visible};
+use crate::registry::access::Visible;
 use crate::registry::errors::RegistryError;
 use crate::registry::state::qualified::{DEFAULT_CONTEXT, QualifiedSubject, context_of};
 use crate::registry::state::{self, DeletedFilter, Digest, IdState, SubjectState, VersionState};
@@ -170,10 +170,7 @@ fn found_or_not<'a>(
     let subject = query.text("subject").unwrap_or_default();
     let found = by_subject(state, id, subject, visible);
     if found.is_none() && by_subject(state, id, subject, &Visible::default()).is_some() {
-        return Err(RegistryError::Forbidden {
-            operation: Role::Read.as_str(),
-            resource: format!("Schema: {}", id.0),
-        });
+        return Err(visible.denied(format!("Schema: {}", id.0)));
     }
     Ok(found)
 }

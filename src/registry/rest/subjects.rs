@@ -38,6 +38,7 @@ pub async fn look_up(
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
     let subject: Arc<str> = normalized(&subject).into();
+    visible.may_refer(&subject, request.references.as_deref())?;
     let with_deleted = query.flag("deleted");
     let state = core.state();
     let normalize = query.normalize(&state.config_in_scope(Some(&subject)));

@@ -3,8 +3,10 @@
 use super::App;
 use super::body::{Answer, JsonBody, Query, RegisteredJson, SchemaJson, json, qualified_references, text};
 use crate::registry::access::Visible;
+use crate::registry::access::audit::Written;
 use crate::registry::admission::SchemaRequest;
 use crate::registry::errors::RegistryError;
+use crate::registry::registration::Registered;
 use crate::registry::state::qualified::normalized;
 use crate::registry::state::{self, Command, DeletedFilter, Outcome, VersionId, VersionState, subject_name};
 use crate::registry::tagging::TagRequest;
@@ -46,6 +48,7 @@ pub async fn list(State(core): State<App>, Path(subject): Path<String>, query: Q
 pub async fn register(
     State(core): State<App>,
     Path(subject): Path<String>,
+    visible: Visible,
     query: Query,
     JsonBody(request): JsonBody<SchemaRequest>,
 ) -> Answer {
@@ -53,14 +56,39 @@ pub async fn register(
         rule_set.validate().map_err(RegistryError::InvalidRuleSet)?;
     }
     let subject: Arc<str> = subject_name(&subject)?.into();
+    visible.may_refer(&subject, request.references.as_deref())?;
     let normalize = query.normalize(&core.state().config_in_scope(Some(&subject)));
     let registered = core
         .register(&subject, Arc::new(request), normalize, query.flag("force"))
-        .await?;
+        .await
+        .map_err(|refusal| without_earlier_schemas(refusal, &visible))?;
     let text = core
         .text_of(&subject, &registered.content, query.text("format"))
         .await?;
-    json(&RegisteredJson::of(&registered, text))
+    answer_of(&registered, text)
+}
+
+fn answer_of(registered: &Registered, text: Cow<'_, str>) -> Answer {
+    let mut answer = json(&RegisteredJson::of(registered, text))?;
+    answer.extensions_mut().insert(Written {
+        id: Some(registered.id.0),
+        version: Some(registered.version.0),
+    });
+    Ok(answer)
+}
+
+/// The details of an incompatibility quote the earlier schema, which not everybody who may write may read.
+fn without_earlier_schemas(refusal: RegistryError, visible: &Visible) -> RegistryError {
+    match refusal {
+        RegistryError::Incompatible { subject, code, .. } if !visible.subject(&subject) => {
+            RegistryError::Incompatible {
+                subject,
+                details: "[READ on the subject would show them]".to_owned(),
+                code,
+            }
+        }
+        other => other,
+    }
 }
 
 /// One version as a path names it: in its own context, or in the first of the others that has it
@@ -137,8 +165,7 @@ pub async fn modify_tags(
     let (_, _, found) = version_of(&state, &name, &version, &visible, false)?;
     let request = request.over(&found.content)?;
     let registered = core.register(&subject, Arc::new(request), false, false).await?;
-    let text = Cow::Borrowed(&*registered.content.text);
-    json(&RegisteredJson::of(&registered, text))
+    answer_of(&registered, Cow::Borrowed(&*registered.content.text))
 }
 
 pub async fn referenced_by(
@@ -172,7 +199,14 @@ pub async fn delete(
         permanent: query.flag("permanent"),
     };
     match core.submit(command).await? {
-        Outcome::DeletedVersion(version) => json(&version.0),
+        Outcome::DeletedVersion(version) => {
+            let mut answer = json(&version.0)?;
+            answer.extensions_mut().insert(Written {
+                id: None,
+                version: Some(version.0),
+            });
+            Ok(answer)
+        }
         _ => Err(RegistryError::INTERNAL),
     }
 }
