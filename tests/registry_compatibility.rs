@@ -1,4 +1,4 @@
-//! An Avro or Protobuf schema that breaks its subject's level is refused; JSON Schemas are said not to be compared.
+//! A schema that breaks its subject's level is refused, in each of the three languages.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -153,23 +153,100 @@ async fn the_code_of_an_incompatible_schema_is_what_the_configuration_says() {
     }
 }
 
+/// A closed object with the properties named.
+fn json_object(properties: &str) -> Value {
+    let properties = properties
+        .chars()
+        .map(|name| (name.to_string(), json!({ "type": "string" })));
+    let schema = json!({
+        "type": "object",
+        "properties": properties.collect::<serde_json::Map<_, _>>(),
+        "additionalProperties": false,
+    });
+    json!({ "schema": schema.to_string(), "schemaType": "JSON" })
+}
+
 #[tokio::test]
-async fn changes_of_json_schemas_are_taken_and_said_not_to_be_compared() {
+async fn all_seven_levels_hold_for_json_schemas() {
     let folder = tempfile::tempdir().unwrap();
     let api = open(folder.path()).await;
-    let of_type = |of: &str| {
-        let schema = json!({ "type": "object", "properties": { "a": { "type": of } } });
-        json!({ "schema": schema.to_string(), "schemaType": "JSON" })
+    // Level; versions before; the next; the oldest version that it breaks with, if any. New data may have fewer
+    // properties (backward breaks: one is missing), old data too (forward breaks: one is new).
+    let cases = [
+        ("NONE", vec!["a"], "b", None),
+        ("BACKWARD", vec!["a"], "ab", None),
+        ("BACKWARD", vec!["ab"], "a", Some(1)),
+        ("FORWARD", vec!["ab"], "a", None),
+        ("FORWARD", vec!["a"], "ab", Some(1)),
+        ("FULL", vec!["a"], "ab", Some(1)),
+        ("FULL", vec!["ab"], "a", Some(1)),
+        // The latest alone would allow these; an earlier version does not.
+        ("BACKWARD", vec!["ac", "a"], "ab", None),
+        ("BACKWARD_TRANSITIVE", vec!["ac", "a"], "ab", Some(1)),
+        ("FORWARD", vec!["a", "abc"], "ab", None),
+        ("FORWARD_TRANSITIVE", vec!["a", "abc"], "ab", Some(1)),
+        ("FULL", vec!["ab", "a"], "b", Some(2)),
+        ("FULL_TRANSITIVE", vec!["ab", "a"], "ab", Some(2)),
+    ];
+    for (number, (level, before, next, broken)) in cases.into_iter().enumerate() {
+        let subject = format!("j{number}");
+        let config = format!("/config/{subject}");
+        let versions = format!("/subjects/{subject}/versions");
+        api.put(&config, json!({ "compatibility": "NONE" })).await;
+        for properties in &before {
+            assert_eq!(api.post(&versions, json_object(properties)).await.0, 200);
+        }
+        api.put(&config, json!({ "compatibility": level })).await;
+        let path = format!("/compatibility{versions}?verbose=true");
+        let asked = api.post(&path, json_object(next)).await;
+        let what = format!("{level} {before:?} {next}: {}", asked.1);
+        assert_eq!(asked.1["is_compatible"], broken.is_none(), "{what}");
+        let messages = asked.1["messages"].as_array().unwrap();
+        assert_eq!(messages.is_empty(), broken.is_none(), "{what}");
+        if let Some(version) = broken {
+            assert!(
+                messages.contains(&json!(format!("{{oldSchemaVersion: {version}}}"))),
+                "{what}"
+            );
+            assert!(what.contains(&format!("compatibility: '{level}'")), "{what}");
+        }
+        let (status, answer) = api.post(&versions, json_object(next)).await;
+        // What is registered already is not compared again.
+        let taken = broken.is_none() || before.contains(&next);
+        assert_eq!(status, if taken { 200 } else { 409 }, "{what} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_json_schema_is_told_where_why_and_with_which_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = open(folder.path()).await;
+    let part = |kind: &str| json!({ "schema": json!({ "type": kind }).to_string(), "schemaType": "JSON" });
+    let whole = |version: u32| {
+        json!({
+            "schema": r#"{"type":"object","properties":{"a":{"$ref":"part.json"}}}"#,
+            "schemaType": "JSON",
+            "references": [{ "name": "part.json", "subject": "part", "version": version }],
+        })
     };
-    let first = api.post("/subjects/j/versions", of_type("string")).await;
-    assert_eq!(first.0, 200, "{}", first.1);
-    let path = "/compatibility/subjects/j/versions?verbose=true";
-    let asked = api.post(path, of_type("integer")).await;
-    assert_eq!((asked.0, &asked.1["is_compatible"]), (200, &json!(true)));
-    let said = asked.1["messages"][0].as_str().unwrap();
-    assert!(said.contains("not compared in this release"), "{said}");
-    let second = api.post("/subjects/j/versions", of_type("integer")).await;
-    assert_eq!((second.0, &second.1["version"]), (200, &json!(2)));
+    api.put("/config/part", json!({ "compatibility": "NONE" })).await;
+    for kind in ["string", "integer"] {
+        assert_eq!(api.post("/subjects/part/versions", part(kind)).await.0, 200);
+    }
+    assert_eq!(api.post("/subjects/whole/versions", whole(1)).await.0, 200);
+    let (status, answer) = api.post("/subjects/whole/versions", whole(2)).await;
+    assert_eq!((status, &answer["error_code"]), (409, &json!(409)));
+    assert_eq!(
+        answer["message"].as_str().unwrap(),
+        "Schema being registered is incompatible with an earlier schema for subject \"whole\", details: \
+         [{errorType:\"TYPE_CHANGED\", description:\"A type at path '#/properties/a' is different between the new schema \
+         and the old schema'}, {oldSchemaVersion: 1}, {oldSchema: '{\"type\":\"object\",\"properties\":{\"a\":\
+         {\"$ref\":\"part.json\"}}}'}, {validateFields: 'false', compatibility: 'BACKWARD'}]"
+    );
+    let quiet = api
+        .post("/compatibility/subjects/whole/versions/latest", whole(2))
+        .await;
+    assert_eq!(quiet, (200, json!({ "is_compatible": false })));
 }
 
 #[tokio::test]

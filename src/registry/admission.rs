@@ -110,8 +110,6 @@ pub struct Admitted {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Compatibility {
     Compatible,
-    /// This language's rules are not there yet: accepted, and said so.
-    NotCompared,
     /// Why not, in Confluent's form.
     Incompatible(Vec<String>),
 }
@@ -188,7 +186,6 @@ impl Admission {
         };
         let result = match answer {
             Compatibility::Compatible => "compatible",
-            Compatibility::NotCompared => "not_compared",
             Compatibility::Incompatible(_) => "incompatible",
         };
         metrics::counter!("schema_registry_compatibility_checks_total", "result" => result).increment(1);
@@ -411,11 +408,7 @@ fn check(
             return Ok(Compatibility::Incompatible(reasons));
         }
     }
-    Ok(if admitted.schema.schema_type().is_compared() {
-        Compatibility::Compatible
-    } else {
-        Compatibility::NotCompared
-    })
+    Ok(Compatibility::Compatible)
 }
 
 fn quote(text: &str) -> String {

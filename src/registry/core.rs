@@ -220,11 +220,6 @@ impl Core {
             .await?
         {
             Compatibility::Compatible => Ok(()),
-            Compatibility::NotCompared => {
-                let language = admitted.content.schema_type.as_str();
-                tracing::warn!(%subject, "{language} schemas are not compared in this release: every change is accepted");
-                Ok(())
-            }
             Compatibility::Incompatible(reasons) => {
                 tracing::debug!(%subject, "an incompatible schema was refused");
                 Err(RegistryError::Incompatible {

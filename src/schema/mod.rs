@@ -44,12 +44,6 @@ impl SchemaType {
             Self::Json => "JSON",
         }
     }
-
-    /// Whether the rules of compatibility of this language are there: JSON Schema's are not, in this release.
-    #[must_use]
-    pub fn is_compared(self) -> bool {
-        self != Self::Json
-    }
 }
 
 /// The text behind one reference of a schema. `name` is what the referring schema calls it: an Avro full name,
@@ -105,6 +99,12 @@ impl Incompatibility {
         self.description
             .replace("he reader schema", &format!("he {reader} schema"))
             .replace("he writer schema", &format!("he {writer} schema"))
+            // Confluent's words for two kinds of JSON Schema's.
+            .replace(
+                "he reader and writer schema",
+                &format!("he {reader} and {writer} schema"),
+            )
+            .replace("he reader has a closed", &format!("he {reader} has a closed"))
     }
 
     /// The reason as Confluent's registry prints it. `reader` and `writer` say which is which: for a backward check
@@ -322,8 +322,7 @@ impl Schema {
         })
     }
 
-    /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can, and where
-    /// [`SchemaType::is_compared`] says that there are no rules yet.
+    /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can.
     #[must_use]
     pub fn incompatibilities(&self, writer: &Self) -> Vec<Incompatibility> {
         match (self, writer) {
@@ -331,7 +330,7 @@ impl Schema {
             (Self::Protobuf(reader), Self::Protobuf(writer)) => {
                 protobuf::compat::incompatibilities(reader, writer)
             }
-            (Self::Json(_), Self::Json(_)) => Vec::new(),
+            (Self::Json(reader), Self::Json(writer)) => json::compat::incompatibilities(reader, writer),
             (reader, writer) => vec![Incompatibility {
                 schema_type: reader.schema_type(),
                 kind: "TYPE_MISMATCH",

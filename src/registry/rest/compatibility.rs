@@ -74,11 +74,6 @@ async fn check(
         Err(refusal) => return Err(refusal),
         Ok(admitted) => match core.admission.check(state, subject, admitted, previous).await? {
             Compatibility::Compatible => (true, vec![]),
-            Compatibility::NotCompared => {
-                let said =
-                    "JSON Schema's compatibility is not compared in this release: every change is accepted";
-                (true, vec![said.to_owned()])
-            }
             Compatibility::Incompatible(reasons) => (false, reasons),
         },
     };

@@ -138,6 +138,15 @@ impl Json {
         }
     }
 
+    /// A number as it is written.
+    pub fn as_number(&self) -> Option<&str> {
+        if let Self::Number(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(value) = self {
             Some(*value)

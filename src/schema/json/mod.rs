@@ -4,8 +4,10 @@
 //! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. Most payloads are
 //! accepted by a [`single_pass`] over the text ([`scan`], [`way`]); any other becomes a [`tape`], and the [`walk`]
 //! applies the program to it ([`applied`], [`unevaluated`], [`equal`], [`number`], [`text`], [`mod@format`]); [`path`] says where it failed.
+//! [`compat`] compares schemas.
 
 mod applied;
+pub mod compat;
 mod compile;
 mod document;
 mod draft;

@@ -9,6 +9,8 @@ use crate::schema::{ReferencedSchema, SchemaError};
 /// A JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12.
 pub struct JsonSchema {
     canonical: String,
+    /// The schema and what it refers to.
+    documents: Vec<Document>,
     /// The programs, or why this schema, though one, is not enforced.
     programs: Result<Programs, SchemaError>,
 }
@@ -43,7 +45,15 @@ impl JsonSchema {
             .first()
             .map(|document| document.json.canonical())
             .unwrap_or_default();
-        Ok(Self { canonical, programs })
+        Ok(Self {
+            canonical,
+            documents,
+            programs,
+        })
+    }
+
+    pub(super) fn documents(&self) -> &[Document] {
+        &self.documents
     }
 
     /// Whether a text is JSON at all; what it refers to is not looked at.

@@ -1,0 +1,180 @@
+//! Which changes of a JSON Schema are compatible: a table of documented cases, `*.txt` beside this file, each in both
+//! directions and in every draft that it names, with the kind and the place of every reason. The rules are those of
+//! `docs/compatibility-json.md`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use portcullis::schema::{Incompatibility, ReferencedSchema, Schema, SchemaType};
+use std::collections::HashSet;
+
+const TABLES: &[(&str, &str)] = &[
+    ("types", include_str!("types.txt")),
+    ("strings", include_str!("strings.txt")),
+    ("numbers", include_str!("numbers.txt")),
+    ("values", include_str!("values.txt")),
+    ("objects", include_str!("objects.txt")),
+    ("arrays", include_str!("arrays.txt")),
+    ("combined", include_str!("combined.txt")),
+    ("references", include_str!("references.txt")),
+];
+
+#[derive(Default)]
+struct Case {
+    name: String,
+    drafts: Vec<&'static str>,
+    old: &'static str,
+    new: &'static str,
+    old_reference: Option<&'static str>,
+    new_reference: Option<&'static str>,
+    backward: &'static str,
+    forward: &'static str,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (table, text) in TABLES {
+        for block in text.split("\n\n") {
+            let mut case = Case::default();
+            for line in block.lines() {
+                if let Some(name) = line.strip_prefix("# ") {
+                    case.name = format!("{table}: {name}");
+                    continue;
+                }
+                let (key, value) = line.split_once(": ").unwrap();
+                match key {
+                    "drafts" => case.drafts = value.split(' ').collect(),
+                    "old" => case.old = value,
+                    "new" => case.new = value,
+                    "old r.json" => case.old_reference = Some(value),
+                    "new r.json" => case.new_reference = Some(value),
+                    "backward" => case.backward = value,
+                    "forward" => case.forward = value,
+                    other => panic!("{}: {other}?", case.name),
+                }
+            }
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+fn parse(draft: &str, text: &str, reference: Option<&str>) -> Schema {
+    let meta_schema = match draft {
+        "2019" => "https://json-schema.org/draft/2019-09/schema".to_owned(),
+        "2020" => "https://json-schema.org/draft/2020-12/schema".to_owned(),
+        earlier => format!("http://json-schema.org/draft-0{earlier}/schema#"),
+    };
+    let members = text.strip_prefix('{').unwrap();
+    let comma = if members == "}" { "" } else { ", " };
+    let references: Vec<_> = reference
+        .map(|text| ReferencedSchema {
+            name: "r.json".to_owned(),
+            text: text.to_owned(),
+        })
+        .into_iter()
+        .collect();
+    let text = format!("{{\"$schema\": \"{meta_schema}\"{comma}{members}");
+    Schema::parse(SchemaType::Json, &text, &references).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn verdict(reasons: &[Incompatibility]) -> String {
+    if reasons.is_empty() {
+        return "compatible".to_owned();
+    }
+    let reasons = reasons
+        .iter()
+        .map(|reason| format!("{} {}", reason.kind, reason.path));
+    reasons.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn every_documented_change_has_its_verdict_in_both_directions_and_every_draft() {
+    let cases = cases();
+    assert!(cases.len() >= 150, "{} cases", cases.len());
+    let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len(), "a name comes twice");
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for draft in &case.drafts {
+            let old = parse(draft, case.old, case.old_reference);
+            let new = parse(draft, case.new, case.new_reference);
+            let backward = verdict(&new.incompatibilities(&old));
+            let forward = verdict(&old.incompatibilities(&new));
+            for (direction, expected, found) in [
+                ("backward", case.backward, backward),
+                ("forward", case.forward, forward),
+            ] {
+                if expected != found {
+                    wrong.push(format!(
+                        "{}, draft {draft} ({direction}): {found}, not {expected}",
+                        case.name
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_schema_is_compatible_with_itself_and_with_its_canonical_text() {
+    for case in cases() {
+        for draft in &case.drafts {
+            for (text, reference) in [(case.old, case.old_reference), (case.new, case.new_reference)] {
+                let schema = parse(draft, text, reference);
+                let again = parse(draft, text, reference);
+                assert_eq!(schema.incompatibilities(&again), [], "{text}");
+                let canonical = parse(draft, &schema.canonical(), reference);
+                assert_eq!(schema.incompatibilities(&canonical), [], "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_pair_of_the_table_is_too_complex_or_has_more_reasons_than_the_limit() {
+    let cases = cases();
+    let schemas: Vec<Schema> = cases
+        .iter()
+        .map(|case| parse(case.drafts[0], case.new, case.new_reference))
+        .collect();
+    for reader in &schemas {
+        for writer in &schemas {
+            let reasons = reader.incompatibilities(writer);
+            assert!(reasons.len() <= 100);
+            assert!(reasons.iter().all(|reason| reason.kind != "SCHEMA_TOO_COMPLEX"));
+        }
+    }
+}
+
+#[test]
+fn a_message_names_the_kind_and_the_place_in_confluents_words() {
+    let old = parse(
+        "7",
+        r#"{"properties": {"a": {"maxLength": 5}, "b": {"pattern": "x"}, "c": {}}, "additionalProperties": false}"#,
+        None,
+    );
+    let new = parse(
+        "7",
+        r#"{"properties": {"a": {"maxLength": 4}, "b": {"pattern": "y"}}, "additionalProperties": false, "minProperties": 1}"#,
+        None,
+    );
+    let messages: Vec<String> = new
+        .incompatibilities(&old)
+        .iter()
+        .map(|reason| reason.confluent_message("new", "old"))
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "{errorType:\"MAX_LENGTH_DECREASED\", description:\"The value at path '#/properties/a/maxLength' in the new schema is less than its value in the old schema'}",
+            "{errorType:\"PATTERN_CHANGED\", description:\"The value at path '#/properties/b/pattern' is different between the new and old schema'}",
+            "{errorType:\"PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL\", description:\"The new has a closed content model and is missing a property or item present at path '#/properties/c' in the old schema'}",
+            "{errorType:\"MIN_PROPERTIES_ADDED\", description:\"The keyword at path '#/minProperties' in the new schema is not present in the old schema'}",
+        ]
+    );
+}
