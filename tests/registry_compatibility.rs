@@ -170,8 +170,8 @@ fn json_object(properties: &str) -> Value {
 async fn all_seven_levels_hold_for_json_schemas() {
     let folder = tempfile::tempdir().unwrap();
     let api = open(folder.path()).await;
-    // Level; versions before; the next; the oldest version that it breaks with, if any. New data may have fewer
-    // properties (backward breaks: one is missing), old data too (forward breaks: one is new).
+    // Level; versions before; the next; the version that it breaks with, if any. A closed object reads what has fewer
+    // properties, and not what has others.
     let cases = [
         ("NONE", vec!["a"], "b", None),
         ("BACKWARD", vec!["a"], "ab", None),

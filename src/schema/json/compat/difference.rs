@@ -124,3 +124,32 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_kind_has_one_name_and_a_sentence_about_both_schemas() {
+        let names: HashSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), KINDS.len());
+        for kind in KINDS {
+            let reason = kind.incompatibility("#/a".to_owned());
+            let message = reason.confluent_message("new", "old");
+            assert!(message.starts_with(&format!("{{errorType:\"{}\", description:\"", kind.name)));
+            assert!(
+                message.contains("he new ") && message.contains("old schema"),
+                "{message}"
+            );
+            assert!(
+                !message.contains("reader") && !message.contains("writer"),
+                "{message}"
+            );
+            assert!(
+                message.contains("'#/a'") || *kind == super::SCHEMA_TOO_COMPLEX,
+                "{message}"
+            );
+        }
+    }
+}

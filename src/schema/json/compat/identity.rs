@@ -83,10 +83,13 @@ impl Identities {
             Shape::Number(number) => {
                 let _ = write!(key, "{number:?}");
             }
-            Shape::Const(value) => key.push_str(&format!("const {}", value_key(value))),
+            Shape::Const(value) => {
+                key.push_str("const");
+                write_value(value, &mut key);
+            }
             Shape::Enum(values) => {
                 key.push_str("enum");
-                values.iter().for_each(|value| key.push_str(&value_key(value)));
+                values.iter().for_each(|value| write_value(value, &mut key));
             }
             Shape::Not(schema) => {
                 let _ = write!(key, "not {}", self.of(model, *schema));

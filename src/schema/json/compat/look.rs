@@ -125,9 +125,11 @@ impl<'l, 'c, 'a> Look<'l, 'c, 'a> {
 
     /// Looks at every one, so that all that is not known yet is asked for at once.
     fn any(&mut self, members: &[NodeId], mut holds: impl FnMut(&mut Self, NodeId) -> bool) -> bool {
-        members
-            .iter()
-            .fold(false, |any, member| holds(self, *member) || any)
+        let mut any = false;
+        for member in members {
+            any |= holds(self, *member);
+        }
+        any
     }
 
     fn texts(&mut self, old: &Text<'_>, new: &Text<'_>) {

@@ -233,14 +233,13 @@ impl<'a, 'm> Loader<'a, 'm> {
             return Ok(Shape::Reference(reference, Target::Nowhere));
         };
         let key = (address(located.json), located.resource);
-        let target = match self.targets.get(&key) {
-            Some(known) => *known,
-            None => {
-                let place = self.add_shape(Shape::Reference("", Target::Nowhere))?;
-                self.targets.insert(key, place);
-                self.queue.push((place, located));
-                place
-            }
+        let target = if let Some(known) = self.targets.get(&key) {
+            *known
+        } else {
+            let place = self.add_shape(Shape::Reference("", Target::Nowhere))?;
+            self.targets.insert(key, place);
+            self.queue.push((place, located));
+            place
         };
         Ok(Shape::Reference(reference, Target::Node(target)))
     }

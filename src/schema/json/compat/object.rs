@@ -147,7 +147,7 @@ pub fn unevaluated(
     let new_shape = look.model.shape(new);
     match (old, old.map(|old| look.model.shape(old)), new_shape) {
         (_, Some(Shape::Never), Shape::Never) => {}
-        (_, None, Shape::Never) | (_, Some(_), Shape::Never) => look.add(removed),
+        (_, _, Shape::Never) => look.add(removed),
         (_, None, _) => look.add(narrowed),
         (_, Some(Shape::Never), _) | (_, _, Shape::Any) => {}
         (_, Some(Shape::Any), _) => look.add(narrowed),

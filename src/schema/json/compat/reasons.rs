@@ -27,13 +27,10 @@ pub fn collect(check: &mut Check<'_, '_>, first: Pair) -> Vec<Incompatibility> {
     walk.enter(first);
     let mut reasons = Vec::new();
     for _ in 0..ENTRIES_MAX {
-        match walk.next() {
-            Some(reason) => reasons.extend(reason),
-            None => break,
-        }
-        if reasons.len() == REASONS_MAX {
+        if walk.is_over() || reasons.len() == REASONS_MAX {
             break;
         }
+        reasons.extend(walk.read());
     }
     if reasons.is_empty() {
         reasons.push(difference::TYPE_CHANGED.incompatibility("#/".to_owned()));
@@ -61,8 +58,12 @@ struct Step {
 }
 
 impl Walk<'_, '_, '_> {
-    /// Reads one entry, which may be a reason. `None` at the end.
-    fn next(&mut self) -> Option<Option<Incompatibility>> {
+    fn is_over(&self) -> bool {
+        self.way.is_empty()
+    }
+
+    /// Reads one entry, which may be a reason.
+    fn read(&mut self) -> Option<Incompatibility> {
         let step = self.way.last_mut()?;
         self.path.truncate(step.length);
         let entries = Rc::clone(&step.entries);
@@ -72,7 +73,7 @@ impl Walk<'_, '_, '_> {
             None => self.leave(),
             Some(Entry::Kind(kind, step)) => {
                 let path = format!("{}{step}", self.path);
-                return Some(Some(kind.incompatibility(shown(&path))));
+                return Some(kind.incompatibility(shown(&path)));
             }
             Some(Entry::Pair(pair, step)) => {
                 if self.may_enter(*pair) {
@@ -81,7 +82,7 @@ impl Walk<'_, '_, '_> {
                 }
             }
         }
-        Some(None)
+        None
     }
 
     /// Confluent tells a pair that is met inside of itself once more, and what it met there not again.
@@ -102,14 +103,9 @@ impl Walk<'_, '_, '_> {
     }
 
     fn enter(&mut self, pair: Pair) {
-        let entries = match self.told.get(&pair) {
-            Some(told) => Rc::clone(told),
-            None => {
-                let told: Rc<[Entry]> = self.check.tell(pair).entries.into();
-                self.told.insert(pair, Rc::clone(&told));
-                told
-            }
-        };
+        let check = &mut *self.check;
+        let told = self.told.entry(pair);
+        let entries = Rc::clone(told.or_insert_with(|| check.tell(pair).entries.into()));
         self.places.entry(pair).or_default().push(self.way.len());
         self.way.push(Step {
             pair,
