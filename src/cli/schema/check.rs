@@ -142,8 +142,10 @@ fn against(paths: &[PathBuf], old: &Path, level: CompatibilityLevel) -> Result<V
         })
         .collect();
     let outcome = if findings.is_empty() {
-        let note = (!schema_type.is_compared()).then(|| "JSON Schema is not compared".to_owned());
-        Outcome::New { first: false, note }
+        Outcome::New {
+            first: false,
+            note: None,
+        }
     } else {
         Outcome::Incompatible {
             findings,

@@ -223,15 +223,9 @@ impl<'a> Checker<'a> {
                 } else {
                     format!("the manifest says {}", level_name(level))
                 };
-                let compared = if level == CompatibilityLevel::None || read.schema.schema_type().is_compared()
-                {
-                    "compared here, not by the registry"
-                } else {
-                    "not compared"
-                };
                 Ok(Outcome::New {
                     first: false,
-                    note: Some(format!("{compared}: {why}")),
+                    note: Some(format!("compared here, not by the registry: {why}")),
                 })
             }
         }
