@@ -209,7 +209,7 @@ async fn a_registry_serves_stops_and_starts_again_with_what_it_had() {
     let folder = tempfile::tempdir().unwrap();
     let options = RegistryOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
-        store: folder.path().to_owned(),
+        store: folder.path().to_owned().into(),
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,
         tls: None,

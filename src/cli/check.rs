@@ -75,8 +75,7 @@ fn summary(file: &Path, options: &Options) -> String {
     let _ = writeln!(
         text,
         "  registry  {}, data in {}",
-        registry.listen,
-        registry.store.display()
+        registry.listen, registry.store
     );
     let _ = writeln!(text, "  admin     {}", options.admin);
     let _ = writeln!(text, "  policies  {}, then the default", options.policies.0.len());
@@ -97,7 +96,7 @@ fn as_json(file: &Path, read: Result<&Options, &Diagnostics>) -> Value {
                 "brokers": listener.brokers,
                 "tls": listener.tls.is_some(),
             })).collect::<Vec<_>>(),
-            "registry": { "listen": options.registry.listen.to_string(), "store": options.registry.store },
+            "registry": { "listen": options.registry.listen.to_string(), "store": options.registry.store.to_string() },
             "admin": options.admin.to_string(),
             "policies": options.policies.0.len(),
         }),

@@ -88,9 +88,14 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
         .await
         .map_err(failed(format!("the admin port on {}", options.admin)))?;
     let registry_at = format!("the registry on {}", options.registry.listen);
-    let registry = registry::start(options.registry, health.clone())
-        .await
-        .map_err(failed(registry_at))?;
+    // With its log in Kafka it waits for the brokers, as long as that takes.
+    let registry = tokio::select! {
+        started = registry::start(options.registry, health.clone()) => started.map_err(failed(registry_at))?,
+        name = signals.end(None) => {
+            info!("{name}: ending before the registry's log was loaded");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     metrics::registry_up().set(1.0);
     let gateway = gateway::start(
         options.gateway,
@@ -164,7 +169,7 @@ impl Signals {
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.hang_up.recv() => {
                     let Some(registry) = registry else {
-                        info!("SIGHUP: not while draining");
+                        info!("SIGHUP: not while starting or draining");
                         continue;
                     };
                     info!("SIGHUP: files that the configuration names are read again; a change of the configuration itself needs a restart");

@@ -71,7 +71,13 @@ pub fn parse(
     let gateway = gateway::read(section, &mut reading);
     let section = top.take_section("registry", &mut reading);
     let data = command_line.data.as_deref().unwrap_or(Path::new(DATA));
-    let registry = registry::read(section, &mut reading, data, command_line.data.is_some());
+    let registry = registry::read(
+        section,
+        &mut reading,
+        data,
+        command_line.data.is_some(),
+        upstream.as_ref(),
+    );
     let policies = policies::read(top.take("policies"), &mut reading);
     let mut admin = default_admin();
     if let Some(mut section) = top.take_section("admin", &mut reading) {

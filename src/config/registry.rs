@@ -5,8 +5,11 @@ mod security;
 use super::address;
 use super::section::{Reading, Section};
 use super::server_tls;
-use crate::registry::RegistryOptions;
+use super::yaml::Node;
+use crate::kafka::UpstreamOptions;
 use crate::registry::core::INCOMPATIBLE_CODE;
+use crate::registry::log::kafka::{KafkaStoreOptions, REPLICATION_FACTOR, TOPIC};
+use crate::registry::{RegistryOptions, StoreOptions};
 use crate::schema::CompatibilityLevel;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,7 +32,7 @@ pub fn store_in(data: &Path) -> PathBuf {
 pub fn default_options(data: &Path) -> RegistryOptions {
     RegistryOptions {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8081)),
-        store: store_in(data),
+        store: StoreOptions::File(store_in(data)),
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: INCOMPATIBLE_CODE,
         tls: None,
@@ -37,12 +40,14 @@ pub fn default_options(data: &Path) -> RegistryOptions {
     }
 }
 
-/// `data`: the folder of the command line, or the default one; `data_said`: it was the command line's, which wins.
+/// `data`: the folder of the command line, or the default one; `data_said`: it was the command line's, which wins over
+/// another folder. `upstream`: the cluster of a Kafka store, none when it could not be read.
 pub fn read(
     section: Option<Section<'_>>,
     reading: &mut Reading<'_>,
     data: &Path,
     data_said: bool,
+    upstream: Option<&UpstreamOptions>,
 ) -> RegistryOptions {
     let mut options = default_options(data);
     let Some(mut section) = section else {
@@ -50,7 +55,7 @@ pub fn read(
     };
     section.refuse("external", reading);
     if let Some(embedded) = section.take_section("embedded", reading) {
-        self::embedded(embedded, &mut options, data_said, reading);
+        self::embedded(embedded, &mut options, data_said, upstream, reading);
     }
     section.finish(reading);
     options
@@ -60,6 +65,7 @@ fn embedded(
     mut section: Section<'_>,
     options: &mut RegistryOptions,
     data_said: bool,
+    upstream: Option<&UpstreamOptions>,
     reading: &mut Reading<'_>,
 ) {
     if let Some(node) = section.take("listen") {
@@ -70,10 +76,19 @@ fn embedded(
         options.tls = server_tls::read(tls, reading);
     }
     if let Some(mut store) = section.take_section("store", reading) {
-        store.refuse("kafka", reading);
-        let file = store.take("file").and_then(|node| reading.path(node, "file"));
+        let kafka = store.take_section("kafka", reading);
+        let file = store.take("file");
+        if let (Some(kafka), Some(_)) = (&kafka, file) {
+            let what = "`registry.embedded.store` names a file and a Kafka topic: the log is in one of them";
+            reading.report(kafka.at, what, None);
+        }
+        let file = file.and_then(|node| reading.path(node, "file"));
         if let (Some(file), false) = (file, data_said) {
-            options.store = file;
+            options.store = StoreOptions::File(file);
+        }
+        if let Some(section) = kafka {
+            let read = self::kafka(section, upstream, reading);
+            options.store = read.map_or(options.store.clone(), StoreOptions::Kafka);
         }
         store.finish(reading);
     }
@@ -100,4 +115,39 @@ fn embedded(
         options.security = security::read(security, reading);
     }
     section.finish(reading);
+}
+
+/// `None` without an `upstream`, which is a mistake of its own.
+fn kafka(
+    mut section: Section<'_>,
+    upstream: Option<&UpstreamOptions>,
+    reading: &mut Reading<'_>,
+) -> Option<KafkaStoreOptions> {
+    let topic = section.take("topic").and_then(|node| topic(node, reading));
+    let replication_factor = section
+        .take("replication_factor")
+        .and_then(|node| reading.number::<i16>(node, "replication_factor", 1..=i16::MAX));
+    section.finish(reading);
+    Some(KafkaStoreOptions {
+        upstream: upstream?.clone(),
+        topic: topic.unwrap_or_else(|| TOPIC.to_owned()),
+        replication_factor: replication_factor.unwrap_or(REPLICATION_FACTOR),
+    })
+}
+
+/// Kafka's own rule (`Topic.validate`).
+fn topic(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
+    const LENGTH_MAX: usize = 249;
+    let topic = reading.text(node, "topic")?;
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let valid = (1..=LENGTH_MAX).contains(&topic.len())
+        && topic.bytes().all(legal)
+        && !matches!(topic.as_str(), "." | "..");
+    if !valid {
+        let what = format!(
+            "`topic`: `{topic}` is no topic's name: letters, digits, `.`, `_` and `-`, at most {LENGTH_MAX}"
+        );
+        reading.report(node.at, what, None);
+    }
+    valid.then_some(topic)
 }

@@ -25,6 +25,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// Topics go by name: from version 13 of Produce and Fetch on they go by id.
 const PRODUCE_VERSION_MAX: i16 = 12;
@@ -54,6 +55,8 @@ pub struct Partition<'a> {
 /// What Metadata tells of one topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TopicView {
+    /// Another one when the topic was deleted and made anew; none from brokers that have no such ids.
+    pub id: Option<Uuid>,
     pub partitions: Vec<PartitionView>,
 }
 
@@ -96,8 +99,14 @@ pub struct Fetched {
     pub records: Bytes,
     pub high_watermark: i64,
     pub log_start_offset: i64,
-    /// Producers whose transactions were aborted, with the first offset of each.
-    pub aborted: Vec<(i64, i64)>,
+}
+
+/// Where a batch was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    pub base_offset: i64,
+    /// The broker's timestamp, where the topic takes that and not ours.
+    pub log_append_time_ms: Option<i64>,
 }
 
 /// How much a fetch brings, and how long it waits for something.
@@ -242,6 +251,7 @@ impl Client {
                 in_sync: partition.isr_nodes.len(),
             });
             let found = TopicView {
+                id: Some(found.topic_id).filter(|id| !id.is_nil()),
                 partitions: partitions.collect(),
             };
             for partition in &found.partitions {
@@ -364,7 +374,11 @@ impl Client {
         let mut backoff = BACKOFF_MIN;
         loop {
             match self.try_init_producer_id(transactional_id, current).await {
-                Err(error) if error.is_retriable() && wait(&mut backoff, deadline).await => {}
+                // Another's request for the same id is still under way.
+                Err(error)
+                    if (error.is_retriable()
+                        || error.code() == Some(ResponseError::ConcurrentTransactions))
+                        && wait(&mut backoff, deadline).await => {}
                 other => return other,
             }
         }
@@ -398,7 +412,7 @@ impl Client {
         })
     }
 
-    /// Writes one batch, and returns its base offset when every in-sync replica has it. The same bytes are sent
+    /// Writes one batch, and returns where when every in-sync replica has it. The same bytes are sent
     /// again until `deadline`, so a batch without a sequence may be written twice.
     ///
     /// # Errors
@@ -408,12 +422,12 @@ impl Client {
         partition: Partition<'_>,
         batch: &Bytes,
         deadline: Instant,
-    ) -> Result<i64, Unwritten> {
+    ) -> Result<Written, Unwritten> {
         let mut unknown = false;
         let mut backoff = BACKOFF_MIN;
         loop {
             let error = match self.try_produce(partition, batch, deadline).await {
-                Ok(base_offset) => return Ok(base_offset),
+                Ok(written) => return Ok(written),
                 Err(error) => error,
             };
             unknown |= error.is_unknown();
@@ -429,7 +443,7 @@ impl Client {
         partition: Partition<'_>,
         batch: &Bytes,
         deadline: Instant,
-    ) -> Result<i64, ClientError> {
+    ) -> Result<Written, ClientError> {
         let left = deadline
             .saturating_duration_since(Instant::now())
             .clamp(Duration::from_millis(500), ANSWER_TIMEOUT);
@@ -455,7 +469,10 @@ impl Client {
             .find(|result| result.index == partition.index)
             .ok_or_else(|| connection.malformed::<ProduceRequest>("the partition is not in it"))?;
         connection.accept::<ProduceRequest>(result.error_code, result.error_message.as_ref())?;
-        Ok(result.base_offset)
+        Ok(Written {
+            base_offset: result.base_offset,
+            log_append_time_ms: Some(result.log_append_time_ms).filter(|time_ms| *time_ms >= 0),
+        })
     }
 
     /// What is in the log from `offset` on; waits for something up to the limit. Tries once.
@@ -493,8 +510,8 @@ impl Client {
             .with_max_wait_ms(millis(limits.wait_max))
             .with_min_bytes(1)
             .with_max_bytes(limits.bytes_max)
-            // Committed only, and told which transactions were aborted.
-            .with_isolation_level(1)
+            // Not only what is committed: see `registry::log::kafka`.
+            .with_isolation_level(0)
             .with_session_epoch(-1)
             .with_topics(vec![topic]);
         let connection = self.leader(partition).await?;
@@ -514,12 +531,6 @@ impl Client {
             records: result.records.unwrap_or_default(),
             high_watermark: result.high_watermark,
             log_start_offset: result.log_start_offset,
-            aborted: result
-                .aborted_transactions
-                .unwrap_or_default()
-                .iter()
-                .map(|aborted| (aborted.producer_id.0, aborted.first_offset))
-                .collect(),
         })
     }
 

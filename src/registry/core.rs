@@ -3,6 +3,7 @@
 use super::admission::{Admission, Admitted, Compatibility, SchemaRequest};
 use super::errors::RegistryError;
 use super::registration::{Prepared, Registered, Wanted, look_up, prepare};
+use super::role::{Leadership, Role};
 use super::source::Source;
 use super::state::qualified::{DEFAULT_CONTEXT, context_of};
 use super::state::{Command, Mode, Outcome, Register, SchemaContent, State, SubjectState, WantedVersion};
@@ -30,6 +31,7 @@ pub struct Core {
     pub cluster_id: String,
     /// The `error_code` of an incompatible schema.
     pub incompatible_code: u32,
+    pub leadership: Leadership,
     stripes: [Mutex<()>; STRIPES],
     hasher: RandomState,
 }
@@ -43,6 +45,7 @@ impl Core {
             admission: Admission::default(),
             cluster_id,
             incompatible_code: INCOMPATIBLE_CODE,
+            leadership: Leadership::new(Role::Alone),
             stripes: [const { Mutex::const_new(()) }; STRIPES],
             hasher: RandomState::new(),
         }

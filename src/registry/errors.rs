@@ -58,6 +58,9 @@ pub enum RegistryError {
     ReferenceExists(String),
     #[error("The specified subject '{0}' is not a valid.")]
     InvalidSubject(String),
+    /// The log takes no record of this size (`max.message.bytes` of a Kafka topic).
+    #[error("Register operation failed because schema is too large")]
+    SchemaTooLarge,
     #[error("{0}")]
     InvalidRuleSet(String),
     /// As subjects of the context begin.
@@ -88,6 +91,15 @@ pub enum RegistryError {
     Store(String),
     #[error("{0}")]
     Timeout(String),
+    /// The leader refused or could not be reached.
+    #[error("{0}")]
+    Forwarding(String),
+    /// Only the leader writes, and that is not this registry.
+    #[error("Leader not known.")]
+    UnknownLeader,
+    /// Started, and not at the log's end yet.
+    #[error("The registry is loading its log: try again shortly")]
+    Loading,
 }
 
 impl RegistryError {
@@ -105,6 +117,7 @@ impl RegistryError {
             Self::MalformedBody(_) => 400,
             Self::EmptyBody => 422,
             Self::Incompatible { .. } => 409,
+            Self::Loading => 503,
             other => u16::try_from(other.error_code() / 100).unwrap_or(500),
         }
     }
@@ -129,6 +142,7 @@ impl RegistryError {
             Self::OperationNotPermitted(_) => 42205,
             Self::ReferenceExists(_) => 42206,
             Self::InvalidSubject(_) => 42208,
+            Self::SchemaTooLarge => 42209,
             Self::InvalidRuleSet(_) => 42210,
             Self::ContextNotEmpty(_) => 42211,
             Self::MalformedBody(_) => 400,
@@ -139,6 +153,9 @@ impl RegistryError {
             Self::Http(status, _) => u32::from(*status),
             Self::Store(_) => 50001,
             Self::Timeout(_) => 50002,
+            Self::Forwarding(_) => 50003,
+            Self::UnknownLeader => 50004,
+            Self::Loading => 503,
         }
     }
 }

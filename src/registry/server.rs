@@ -3,11 +3,13 @@
 use super::access::{Guard, SecurityOptions};
 use super::core::{Core, INCOMPATIBLE_CODE};
 use super::listener::{IDLE_TIME_MAX, Peer, RegistryListener, show_certificate};
+use super::log::file::{FILE_NAME, FileLog, Store};
+use super::log::{Log, StoreOptions, kafka};
 use super::reload::{Reload, Reloads};
 use super::rest;
+use super::role::{Leadership, Role};
 use super::source::Source;
 use super::state::State;
-use super::store::Store;
 use super::tls::Tls;
 use super::writer::{CHECK, Writer};
 use crate::contract::SchemaSource;
@@ -18,7 +20,7 @@ use axum::middleware;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -30,8 +32,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct RegistryOptions {
     pub listen: SocketAddr,
-    /// The folder of the local file store.
-    pub store: PathBuf,
+    pub store: StoreOptions,
     /// The global level until `/config` sets another.
     pub compatibility: CompatibilityLevel,
     /// The `error_code` of an incompatible schema: 409, or 40901 as Confluent's newest releases can say.
@@ -62,12 +63,16 @@ pub struct Opened {
     pub store_closed: oneshot::Receiver<()>,
 }
 
-/// Opens the store in `folder` and folds its log.
+/// Opens the store and folds its log.
 ///
 /// # Errors
 /// When the store cannot be opened or read; the text says what to do.
-pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) -> io::Result<Opened> {
-    open_with(folder, level, INCOMPATIBLE_CODE, health).await
+pub async fn open(
+    store: impl Into<StoreOptions>,
+    level: CompatibilityLevel,
+    health: Health,
+) -> io::Result<Opened> {
+    open_with(store, level, INCOMPATIBLE_CODE, health).await
 }
 
 /// The same with the `error_code` that incompatible schemas get.
@@ -75,12 +80,38 @@ pub async fn open(folder: PathBuf, level: CompatibilityLevel, health: Health) ->
 /// # Errors
 /// When the store cannot be opened or read; the text says what to do.
 pub async fn open_with(
-    folder: PathBuf,
+    store: impl Into<StoreOptions>,
     level: CompatibilityLevel,
     incompatible_code: u32,
     health: Health,
 ) -> io::Result<Opened> {
-    let file = folder.join(super::store::FILE_NAME);
+    let leadership = Leadership::new(Role::Alone);
+    let (log, source, cluster_id) = match store.into() {
+        StoreOptions::File(folder) => open_file(folder, level, health).await?,
+        StoreOptions::Kafka(options) => {
+            let opened = kafka::open(&options, level, leadership.clone(), health).await?;
+            (Log::Kafka(Box::new(opened.log)), opened.source, opened.cluster_id)
+        }
+    };
+    report_unknown(&source.state());
+    let (writer, store_closed) = Writer::start(log)?;
+    let mut core = Core::new(source.clone(), writer, cluster_id);
+    core.incompatible_code = incompatible_code;
+    core.leadership = leadership;
+    let core = Arc::new(core);
+    Ok(Opened {
+        core,
+        source,
+        store_closed,
+    })
+}
+
+async fn open_file(
+    folder: PathBuf,
+    level: CompatibilityLevel,
+    health: Health,
+) -> io::Result<(Log, Arc<Source>, String)> {
+    let file = folder.join(FILE_NAME);
     let opening = tokio::task::spawn_blocking(move || Store::open(&folder, level));
     // A file that is damaged beyond what the library checks may make it panic.
     let (store, state) = opening
@@ -94,17 +125,9 @@ pub async fn open_with(
         })?
         .map_err(|error| io::Error::other(error.to_string()))?;
     let cluster_id = store.cluster_id().to_owned();
-    report_unknown(&state);
     let source = Arc::new(Source::new(Arc::new(state)));
-    let (writer, store_closed) = Writer::start(store, source.clone(), health)?;
-    let mut core = Core::new(source.clone(), writer, cluster_id);
-    core.incompatible_code = incompatible_code;
-    let core = Arc::new(core);
-    Ok(Opened {
-        core,
-        source,
-        store_closed,
-    })
+    let log = Log::File(FileLog::new(store, source.clone(), health));
+    Ok((log, source, cluster_id))
 }
 
 /// Opens the store, folds its log and serves the REST API until [`Registry::stop`].
@@ -122,24 +145,15 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
     let address = listener.local_addr()?;
     let tls = options.tls.map(Tls::read).transpose()?;
     let guard = options.security.map(Guard::start).transpose()?;
-    let Opened {
-        core,
-        source,
-        store_closed,
-    } = open_with(
-        options.store,
-        options.compatibility,
-        options.incompatible_code,
-        health.clone(),
-    )
-    .await?;
     let reloaded = [
         tls.clone().map(|tls| tls as Arc<dyn Reload>),
         guard.clone().map(|guard| guard as Arc<dyn Reload>),
     ];
     let listener = RegistryListener::new(listener, tls, IDLE_TIME_MAX)?;
+    // Opening may take long, or until the brokers are back. Whoever asks meanwhile is told so.
+    let router = Arc::new(OnceLock::new());
+    let resources = rest::from_the_start(router.clone()).layer(middleware::from_fn(show_certificate));
     let (stop, stopped) = oneshot::channel::<()>();
-    let resources = rest::guarded(core, guard.clone()).layer(middleware::from_fn(show_certificate));
     let server = tokio::spawn(async move {
         let service = resources.into_make_service_with_connect_info::<Peer>();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async {
@@ -149,8 +163,21 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
             tracing::error!(%error, "the registry's server ended");
         }
     });
+    let opened = open_with(
+        options.store,
+        options.compatibility,
+        options.incompatible_code,
+        health,
+    )
+    .await
+    .inspect_err(|_| server.abort())?;
+    let Opened {
+        core,
+        source,
+        store_closed,
+    } = opened;
+    let _ = router.set(rest::guarded(core, guard.clone()));
     warm_up(&source);
-    health.pass(CHECK);
     tracing::info!(%address, "registry ready");
     Ok(Registry {
         address,

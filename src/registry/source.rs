@@ -11,7 +11,7 @@ use crate::contract::{Governing, Lookup, Presence, SchemaSource};
 use crate::schema::{SchemaId, Subject, Validator, Version};
 use crate::telemetry;
 use arc_swap::ArcSwap;
-use metrics::Counter;
+use metrics::{Counter, Gauge};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
@@ -21,6 +21,8 @@ pub struct Source {
     hit: Counter,
     miss: Counter,
     negative: Counter,
+    schema_count: Gauge,
+    unknown_records: Gauge,
 }
 
 #[derive(Clone)]
@@ -68,6 +70,8 @@ impl Source {
             hit: telemetry::metrics::schema_cache("hit"),
             miss: telemetry::metrics::schema_cache("miss"),
             negative: telemetry::metrics::schema_cache("negative"),
+            schema_count: metrics::gauge!("schema_registry_schema_count"),
+            unknown_records: metrics::gauge!("schema_registry_unknown_records"),
         };
         source.publish(state, &touched);
         source
@@ -78,7 +82,7 @@ impl Source {
         self.snapshot.load().state.clone()
     }
 
-    /// Makes `state` what everybody reads. `touched` is what changed since the last one. Only the writer calls it.
+    /// Makes `state` what everybody reads. `touched` is what changed since the last one. Only the log calls it, one state at a time.
     pub fn publish(&self, state: Arc<State>, touched: &Touched) {
         let mut next = Snapshot::clone(&self.snapshot.load());
         next.state = state;
@@ -95,6 +99,9 @@ impl Source {
                 next.subjects.remove(subject);
             }
         }
+        self.schema_count.set(next.state.live_versions() as f64);
+        let unknown: u64 = next.state.unknown_records().values().sum();
+        self.unknown_records.set(unknown as f64);
         self.snapshot.store(Arc::new(next));
     }
 

@@ -2,20 +2,17 @@
 //! (those that queue up meanwhile in one commit), and publishes the state they make.
 
 use super::errors::RegistryError;
-use super::source::Source;
+use super::log::{CommitError, Committed, Log, Proposal};
 use super::state::{Command, Outcome, Record, State, Touched, decide};
-use super::store::Store;
-use crate::telemetry::health::Health;
-use metrics::Gauge;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Commands that wait; beyond it clients wait to queue.
 const QUEUE: usize = 256;
 /// Commands that share one commit.
 const BATCH: usize = 64;
-/// The readiness check that writes speak for.
+/// The readiness check that the log speaks for.
 pub const CHECK: &str = "registry";
 
 type Reply = oneshot::Sender<Result<Outcome, RegistryError>>;
@@ -25,7 +22,7 @@ pub struct Job {
     reply: Reply,
 }
 
-/// The writer's door. When the last clone is gone the writer ends and closes the store.
+/// The writer's door. When the last clone is gone the writer ends and closes the log.
 #[derive(Clone)]
 pub struct WriterHandle {
     queue: mpsc::Sender<Job>,
@@ -35,7 +32,7 @@ impl WriterHandle {
     /// Returns when the command is durable or refused.
     ///
     /// # Errors
-    /// The refusal, or [`RegistryError::Store`] when the log could not be written.
+    /// The refusal, or why the log cannot be written.
     pub async fn submit(&self, command: Command) -> Result<Outcome, RegistryError> {
         let closed = || RegistryError::Store("the registry is shutting down".to_owned());
         let (reply, answer) = oneshot::channel();
@@ -49,67 +46,74 @@ impl WriterHandle {
 
 /// What the writer owns.
 pub struct Writer {
-    store: Store,
-    source: Arc<Source>,
-    health: Health,
-    schema_count: Gauge,
-    unknown_records: Gauge,
+    log: Log,
 }
 
 impl Writer {
-    /// Starts the writer's thread. The receiver answers when the thread has ended and the store is closed.
+    /// Starts the writer on a thread of its own: deciding takes time, and a file's log blocks. The receiver answers when
+    /// the thread has ended and the log is closed.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
-        store: Store,
-        source: Arc<Source>,
-        health: Health,
-    ) -> std::io::Result<(WriterHandle, oneshot::Receiver<()>)> {
-        let (queue, mut jobs) = mpsc::channel(QUEUE);
+    pub fn start(log: Log) -> std::io::Result<(WriterHandle, oneshot::Receiver<()>)> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
         let (ended, closed) = oneshot::channel();
-        let schema_count = metrics::gauge!("schema_registry_schema_count");
-        let unknown_records = metrics::gauge!("schema_registry_unknown_records");
-        // The only writer of its file.
-        metrics::gauge!("schema_registry_leader").set(1.0);
-        let mut writer = Self {
-            store,
-            source,
-            health,
-            schema_count,
-            unknown_records,
-        };
+        let runtime = Handle::current();
         std::thread::Builder::new()
             .name("registry-writer".to_owned())
             .spawn(move || {
-                writer.count(&writer.source.state());
-                while let Some(first) = jobs.blocking_recv() {
+                runtime.block_on(Self { log }.run(jobs));
+                let _ = ended.send(());
+            })?;
+        Ok((WriterHandle { queue }, closed))
+    }
+
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        loop {
+            tokio::select! {
+                () = self.log.wake() => self.log.attend().await,
+                first = jobs.recv() => {
+                    let Some(first) = first else { return };
                     let mut batch = vec![first];
                     while batch.len() < BATCH
                         && let Ok(job) = jobs.try_recv()
                     {
                         batch.push(job);
                     }
-                    writer.carry_out(batch);
+                    self.carry_out(batch).await;
                 }
-                drop(writer);
-                let _ = ended.send(());
-            })?;
-        Ok((WriterHandle { queue }, closed))
+            }
+        }
     }
 
-    fn carry_out(&mut self, batch: Vec<Job>) {
+    async fn carry_out(&mut self, batch: Vec<Job>) {
+        // Too much together may be little enough for each.
+        for job in self.attempt(batch).await {
+            let _ = self.attempt(vec![job]).await;
+        }
+    }
+
+    /// Answers all of them, or gives them back when they are too large for one commit. One alone is always answered.
+    async fn attempt(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        let current = match self.log.state().await {
+            Ok(current) => current,
+            Err(error) => {
+                for job in batch {
+                    let _ = job.reply.send(Err(error.clone()));
+                }
+                return Vec::new();
+            }
+        };
         let now_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
         let mut next: Option<State> = None;
         let mut records: Vec<Record> = Vec::new();
         let mut touched = Touched::default();
-        let mut answers: Vec<(Reply, Result<Outcome, RegistryError>)> = Vec::with_capacity(batch.len());
-        let current = self.source.state();
-        for job in batch {
+        let mut answers: Vec<Result<Outcome, RegistryError>> = Vec::with_capacity(batch.len());
+        for job in &batch {
             let decided = decide(next.as_ref().unwrap_or(&current), &job.command);
-            let answer = decided.map(|decision| {
+            answers.push(decided.map(|decision| {
                 if !decision.records.is_empty() {
                     let state = next.get_or_insert_with(|| State::clone(&current));
                     for record in &decision.records {
@@ -118,43 +122,40 @@ impl Writer {
                     records.extend(decision.records);
                 }
                 decision.outcome
-            });
-            answers.push((job.reply, answer));
+            }));
         }
         let written = match next {
-            Some(next) => self.publish(next, &records, now_ms, &touched),
-            None => Ok(()),
+            None => Ok(Committed::AsDecided),
+            Some(state) => {
+                let proposal = Proposal {
+                    records,
+                    state,
+                    touched,
+                    timestamp_ms: now_ms,
+                };
+                self.log.commit(proposal).await
+            }
         };
-        for (reply, answer) in answers {
+        let written = match written {
+            Ok(committed) => Ok(committed),
+            Err(CommitError::TooLarge) if batch.len() > 1 => return batch,
+            Err(CommitError::TooLarge) => Err(RegistryError::SchemaTooLarge),
+            Err(CommitError::Failed(error)) => Err(error),
+        };
+        for (job, answer) in batch.into_iter().zip(answers) {
             // What was decided on records that are not in the log has not happened. An answer without records of
             // its own may have leant on others of its batch, so it falls with them.
-            let _ = reply.send(written.clone().and(answer));
+            let answer = match &written {
+                Err(error) => Err(error.clone()),
+                Ok(Committed::AsDecided) => answer,
+                // The id or version may have been given to somebody else's: the registration looks for itself.
+                Ok(Committed::AfterOthers) => answer.map(|outcome| match outcome {
+                    Outcome::Registered { .. } => Outcome::Stale,
+                    other => other,
+                }),
+            };
+            let _ = job.reply.send(answer);
         }
-    }
-
-    fn count(&self, state: &State) {
-        self.schema_count.set(state.live_versions() as f64);
-        let unknown: u64 = state.unknown_records().values().sum();
-        self.unknown_records.set(unknown as f64);
-    }
-
-    fn publish(
-        &mut self,
-        next: State,
-        records: &[Record],
-        now_ms: i64,
-        touched: &Touched,
-    ) -> Result<(), RegistryError> {
-        if let Err(error) = self.store.append(records, now_ms) {
-            let error = error.to_string();
-            tracing::error!(%error, "the registry's log cannot be written; reads go on");
-            self.health
-                .fail(CHECK, format!("the registry's log cannot be written: {error}"));
-            return Err(RegistryError::Store(error));
-        }
-        self.health.pass(CHECK);
-        self.count(&next);
-        self.source.publish(Arc::new(next), touched);
-        Ok(())
+        Vec::new()
     }
 }

@@ -18,12 +18,12 @@ pub const LOG_OVERHEAD: usize = 12;
 pub const CRC_AT: usize = 17;
 pub const CRC_FROM: usize = 21;
 
-const MAGIC_AT: usize = 16;
+pub(super) const MAGIC_AT: usize = 16;
 /// The least that a batch of any magic declares (`LegacyRecord.RECORD_OVERHEAD_V0`).
 const LENGTH_MIN: i32 = 14;
-const ATTRIBUTE_CODEC: i16 = 0x07;
+pub(super) const ATTRIBUTE_CODEC: i16 = 0x07;
 const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
-const ATTRIBUTE_CONTROL: i16 = 0x20;
+pub(super) const ATTRIBUTE_CONTROL: i16 = 0x20;
 
 /// The 61 bytes before the records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +44,7 @@ pub struct BatchHeader {
 }
 
 impl BatchHeader {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let base_offset = reader.i64()?;
         let length = reader.i32()?;
         let partition_leader_epoch = reader.i32()?;

@@ -10,6 +10,7 @@ pub mod batch_writer;
 pub mod compression;
 pub mod error_code;
 pub mod header;
+pub mod log;
 pub mod produce_request;
 pub mod produce_response;
 pub mod reader;

@@ -93,9 +93,13 @@ impl Api {
 
     /// Closes the store and opens it again.
     pub async fn restart(self, folder: &Path) -> Self {
+        self.close().await;
+        open(folder).await
+    }
+
+    pub async fn close(self) {
         drop(self.router);
         self.store_closed.await.unwrap();
-        open(folder).await
     }
 }
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::contract::{Action, Level, OnRegistryDown, Strictness, SubjectNaming};
 use crate::kafka::{ClientTls, HostPort};
+use crate::registry::StoreOptions;
+use crate::registry::log::kafka::KafkaStoreOptions;
 use crate::schema::{CompatibilityLevel, Formats, UnknownFields};
 use std::time::Duration;
 
@@ -31,6 +33,10 @@ fn wrong(text: &str) -> Vec<String> {
         .collect()
 }
 
+fn file_store(folder: &str) -> StoreOptions {
+    StoreOptions::File(folder.into())
+}
+
 const UPSTREAM: &str = "upstream: { bootstrap_servers: [\"k:9092\"] }\n";
 
 #[test]
@@ -41,7 +47,7 @@ fn the_least_file_gets_the_defaults() {
     assert_eq!((listener.first_port, listener.brokers), (9193, 64));
     assert_eq!(listener.advertised_host, "localhost");
     assert_eq!(options.registry.listen, "0.0.0.0:8081".parse().unwrap());
-    assert_eq!(options.registry.store, Path::new("portcullis-data/registry"));
+    assert_eq!(options.registry.store, file_store("portcullis-data/registry"));
     assert_eq!(options.admin, "127.0.0.1:9644".parse().unwrap());
     assert_eq!(options.gateway.limits.frame_bytes_max, 100 << 20);
     assert_eq!(options.gateway.limits.decompression.ratio_max, 128);
@@ -66,7 +72,7 @@ fn the_command_line_alone_gets_the_same_defaults() {
         },
     ];
     assert_eq!(options.gateway.upstream.bootstrap_servers, servers);
-    assert_eq!(options.registry.store, Path::new("d/registry"));
+    assert_eq!(options.registry.store, file_store("d/registry"));
     assert_eq!(
         options.gateway.listeners,
         read(UPSTREAM).unwrap().gateway.listeners
@@ -99,7 +105,7 @@ fn the_command_line_goes_before_the_file() {
     for text in [text.as_str(), "admin:\n"] {
         let options = parse(text, Path::new("p.yaml"), &environment, &|_| true, &command_line).unwrap();
         assert_eq!(options.gateway.upstream.bootstrap_servers[0].host, "other");
-        assert_eq!(options.registry.store, Path::new("/d/registry"));
+        assert_eq!(options.registry.store, file_store("/d/registry"));
     }
 }
 
@@ -173,7 +179,7 @@ admin: { listen: "127.0.0.1:9000" }
         (1 << 20, 9)
     );
     assert_eq!(options.gateway.drain_timeout, Duration::from_secs(5));
-    assert_eq!(options.registry.store, Path::new("/etc/portcullis/./registry"));
+    assert_eq!(options.registry.store, file_store("/etc/portcullis/./registry"));
     assert_eq!(options.registry.compatibility, CompatibilityLevel::FullTransitive);
     let tls = options.registry.tls.as_ref().unwrap();
     assert_eq!(tls.key, Path::new("/etc/portcullis/r.key"));
@@ -263,10 +269,6 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
         (
             "registry: { external: { urls: [\"http://r\"] } }\n",
             "2:13: `registry.external`",
-        ),
-        (
-            "registry: { embedded: { store: { kafka: { topic: _schemas } } } }\n",
-            "2:34: `registry.embedded.store.kafka`",
         ),
         (
             "registry: { embedded: { master_eligibility: false } }\n",
@@ -502,5 +504,51 @@ admin: { listen: 127.0.0.1:9644 }
             lacking("29:74", "policy.value.version"),
             lacking("30:15", "action.dead_letter"),
         ]
+    );
+}
+
+#[test]
+fn the_registrys_log_may_be_a_topic_of_the_same_cluster() {
+    let options = read(&format!(
+        "{UPSTREAM}registry: {{ embedded: {{ store: {{ kafka: {{ topic: schemas.eu, replication_factor: 5 }} }} }} }}\n"
+    ))
+    .unwrap();
+    let expected = KafkaStoreOptions {
+        upstream: options.gateway.upstream.clone(),
+        topic: "schemas.eu".to_owned(),
+        replication_factor: 5,
+    };
+    assert_eq!(options.registry.store, StoreOptions::Kafka(expected));
+    let options = read(&format!(
+        "{UPSTREAM}registry: {{ embedded: {{ store: {{ kafka: }} }} }}\n"
+    ))
+    .unwrap();
+    let StoreOptions::Kafka(found) = options.registry.store else {
+        panic!("{:?}", options.registry.store)
+    };
+    assert_eq!((found.topic.as_str(), found.replication_factor), ("_schemas", 3));
+}
+
+#[test]
+fn a_log_in_two_places_or_under_no_topics_name_is_a_mistake() {
+    let store = |store: &str| {
+        wrong(&format!(
+            "{UPSTREAM}registry: {{ embedded: {{ store: {{ {store} }} }} }}\n"
+        ))
+    };
+    let found = store("file: r, kafka: { topic: _schemas }");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("names a file and a Kafka topic"), "{found:#?}");
+    for wrong in ["a/b", "..", "\"a b\""] {
+        let found = store(&format!("kafka: {{ topic: {wrong} }}"));
+        assert!(
+            found.len() == 1 && found[0].contains("is no topic's name"),
+            "{found:#?}"
+        );
+    }
+    let found = store("kafka: { replication_factor: 0 }");
+    assert!(
+        found.len() == 1 && found[0].contains("replication_factor"),
+        "{found:#?}"
     );
 }

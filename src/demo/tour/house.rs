@@ -124,7 +124,7 @@ impl House {
             .map_err(failed(format!("the admin port {}", ports.admin)))?;
         let registry = RegistryOptions {
             listen: local(ports.registry),
-            store: folder.path().to_owned(),
+            store: folder.path().to_owned().into(),
             compatibility: CompatibilityLevel::Backward,
             incompatible_code: INCOMPATIBLE_CODE,
             tls: None,

@@ -14,13 +14,31 @@ mod versions;
 
 use super::access::{self, Guard};
 use super::core::Core;
+use super::errors::RegistryError;
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
 type App = Arc<Core>;
+
+/// Serves `router` as soon as there is one, and until then says that the registry is loading.
+pub fn from_the_start(router: Arc<OnceLock<Router>>) -> Router {
+    let serve = move |request: Request| {
+        let router = router.get().cloned();
+        async move {
+            match router {
+                Some(router) => router.oneshot(request).await.into_response(),
+                None => RegistryError::Loading.into_response(),
+            }
+        }
+    };
+    Router::new().fallback(serve)
+}
 
 /// All resources over one registry, for everybody.
 pub fn router(core: Arc<Core>) -> Router {

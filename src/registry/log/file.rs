@@ -7,10 +7,16 @@
 //! ```
 //! An append is one redb transaction with an fsync: all of its records are in the file, or none.
 
-use super::state::{Encoded, Record, RecordError, State, Touched};
+use super::{CommitError, Committed, Proposal};
+use crate::registry::errors::RegistryError;
+use crate::registry::source::Source;
+use crate::registry::state::{Encoded, Record, RecordError, State, Touched};
+use crate::registry::writer::CHECK;
 use crate::schema::CompatibilityLevel;
+use crate::telemetry::health::Health;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 use ulid::Ulid;
 
@@ -135,6 +141,44 @@ impl Store {
         self.next_sequence = next_sequence;
         self.database = Some(database);
         Ok(())
+    }
+}
+
+/// The open log and who is told of what it holds.
+pub struct FileLog {
+    store: Store,
+    source: Arc<Source>,
+    health: Health,
+}
+
+impl FileLog {
+    #[must_use]
+    pub fn new(store: Store, source: Arc<Source>, health: Health) -> Self {
+        // The only writer of its file.
+        metrics::gauge!("schema_registry_leader").set(1.0);
+        health.pass(CHECK);
+        Self {
+            store,
+            source,
+            health,
+        }
+    }
+
+    pub(super) fn state(&self) -> Arc<State> {
+        self.source.state()
+    }
+
+    pub(super) fn commit(&mut self, proposal: Proposal) -> Result<Committed, CommitError> {
+        if let Err(error) = self.store.append(&proposal.records, proposal.timestamp_ms) {
+            let error = error.to_string();
+            tracing::error!(%error, "the registry's log cannot be written; reads go on");
+            self.health
+                .fail(CHECK, format!("the registry's log cannot be written: {error}"));
+            return Err(CommitError::Failed(RegistryError::Store(error)));
+        }
+        self.health.pass(CHECK);
+        self.source.publish(Arc::new(proposal.state), &proposal.touched);
+        Ok(Committed::AsDecided)
     }
 }
 
