@@ -28,6 +28,15 @@ fn every_client_works_with_the_file_store() {
 }
 
 #[test]
+fn every_client_works_with_the_kafka_store() {
+    let registry = start(|setup| {
+        "{ kafka: { topic: _schemas-of-clients, replication_factor: 1 } }".clone_into(&mut setup.store);
+    });
+    let connection = Connection::new(&format!("http://{}", registry.registry));
+    clients_work(&registry, &connection, "kafka");
+}
+
+#[test]
 fn every_client_works_through_tls_with_a_certificate() {
     let client = KAFKA.authority.sign("client", &["client"]);
     let (registry, connection) = in_tls(", client_ca: CA");

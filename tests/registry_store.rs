@@ -153,7 +153,7 @@ async fn a_refused_request_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let options = RegistryOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
-        store: folder.path().to_owned(),
+        store: folder.path().to_owned().into(),
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,
         tls: None,

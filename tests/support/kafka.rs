@@ -24,6 +24,8 @@ pub struct Node {
     /// PLAIN and SCRAM-SHA-512, in the clear.
     pub sasl: u16,
     pub tls: u16,
+    /// PLAIN and SCRAM-SHA-512 within TLS.
+    pub sasl_tls: u16,
 }
 
 pub struct Kafka {
@@ -41,13 +43,14 @@ impl Kafka {
         let nodes: Vec<Node> = (1..=brokers)
             .map(|id| {
                 let host = format!("127.77.83.{}", 90 + id);
-                let [plaintext, sasl, tls] = [(); 3].map(|()| free_port(&host));
+                let [plaintext, sasl, tls, sasl_tls] = [(); 4].map(|()| free_port(&host));
                 Node {
                     id,
                     host,
                     plaintext,
                     sasl,
                     tls,
+                    sasl_tls,
                 }
             })
             .collect();
@@ -103,6 +106,10 @@ impl Kafka {
 
     pub fn tls_bootstrap(&self) -> String {
         self.addresses(|node| node.tls)
+    }
+
+    pub fn sasl_tls_bootstrap(&self) -> String {
+        self.addresses(|node| node.sasl_tls)
     }
 
     pub fn folder(&self) -> &Path {
@@ -172,10 +179,13 @@ fn configuration(node: &Node, nodes: usize, controller: &str, home: &Path, autho
         plaintext,
         sasl,
         tls,
+        sasl_tls,
     } = node;
     let replicas = nodes.min(3);
     let keys = authority.sign(&format!("broker-{id}"), &[host]);
-    let listeners = format!("PLAINTEXT://{host}:{plaintext},SASL://{host}:{sasl},TLS://{host}:{tls}");
+    let listeners = format!(
+        "PLAINTEXT://{host}:{plaintext},SASL://{host}:{sasl},TLS://{host}:{tls},SASLTLS://{host}:{sasl_tls}"
+    );
     let mut text = if *id == 1 {
         format!("process.roles=broker,controller\nlisteners={listeners},CONTROLLER://{controller}\n")
     } else {
@@ -187,7 +197,7 @@ fn configuration(node: &Node, nodes: usize, controller: &str, home: &Path, autho
 advertised.listeners={listeners}
 controller.quorum.voters=1@{controller}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
@@ -208,6 +218,11 @@ listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain
 listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.tls.ssl.keystore.type=PEM
 listener.name.tls.ssl.keystore.location={keystore}
+listener.name.sasltls.ssl.keystore.type=PEM
+listener.name.sasltls.ssl.keystore.location={keystore}
+listener.name.sasltls.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
+listener.name.sasltls.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+log.cleaner.backoff.ms=500
 ",
         home = home.display(),
         keystore = keys.both.display(),

@@ -6,18 +6,23 @@ import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.config.ConfigResource;
 
 /**
  * Administer COMMAND[,COMMAND...] key=value...: one JSON line for each command, in order.
  * create:TOPIC:PARTITIONS[:REPLICAS] · cluster · topic:NAME · groups · quorum · offsets:TOPIC · committed:GROUP · elect
+ * alter:TOPIC:KEY:VALUE · delete:TOPIC · delete-records:TOPIC:OFFSET (of partition 0, before the offset)
  */
 public final class Administer {
     public static void main(String[] arguments) throws Exception {
@@ -58,6 +63,18 @@ public final class Administer {
                 // Every partition goes back to its preferred leader; those that are there already are no error.
                 return "{\"elected\":" + admin.electLeaders(ElectionType.PREFERRED, null).partitions().get().values()
                     .stream().filter(error -> error.isEmpty()).count() + "}";
+            case "alter":
+                ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, word[1]);
+                AlterConfigOp set = new AlterConfigOp(new ConfigEntry(word[2], word[3]), AlterConfigOp.OpType.SET);
+                admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
+                return "{\"altered\":" + Records.quote(word[1]) + "}";
+            case "delete":
+                admin.deleteTopics(List.of(word[1])).all().get();
+                return "{\"deleted\":" + Records.quote(word[1]) + "}";
+            case "delete-records":
+                RecordsToDelete before = RecordsToDelete.beforeOffset(Long.parseLong(word[2]));
+                admin.deleteRecords(Map.of(new TopicPartition(word[1], 0), before)).all().get();
+                return "{\"deleted\":" + Records.quote(word[1]) + "}";
             default:
                 throw new IllegalArgumentException(String.join(":", word));
         }

@@ -147,3 +147,81 @@ fn report(record: &Record, offset: i64) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::role::Role;
+    use crate::registry::state::Mode;
+    use crate::schema::CompatibilityLevel;
+    use crate::wire::batch_writer::{NewRecord, write_batch};
+    use crate::wire::compression::Compression;
+
+    fn mode(subject: &str) -> Record {
+        Record::Mode {
+            subject: Some(subject.into()),
+            value: Some(Mode::ReadOnly),
+        }
+    }
+
+    fn fetched(base_offset: i64, records: &[Record]) -> Vec<u8> {
+        let encoded: Vec<_> = records.iter().map(|record| record.encode().unwrap()).collect();
+        let new: Vec<_> = encoded
+            .iter()
+            .map(|(key, value)| NewRecord {
+                key: Some(key),
+                value: value.as_deref(),
+                ..NewRecord::default()
+            })
+            .collect();
+        let mut bytes = Vec::new();
+        write_batch(&new, Compression::None, None, &mut bytes).unwrap();
+        bytes[..8].copy_from_slice(&base_offset.to_be_bytes());
+        bytes
+    }
+
+    fn folding() -> (Folding, Leadership) {
+        let leadership = Leadership::new(Role::Alone);
+        let source = Source::new(Arc::new(State::new(CompatibilityLevel::None)));
+        (Folding::new(Arc::new(source), leadership.clone(), 0), leadership)
+    }
+
+    fn decided(folding: &Folding, record: Record) -> State {
+        let mut state = State::clone(&folding.state().0);
+        state.apply(record, 0, &mut Touched::default());
+        state
+    }
+
+    #[test]
+    fn what_the_writer_has_folded_is_not_folded_again_when_it_is_read() {
+        let (folding, leadership) = folding();
+        let state = decided(&folding, mode("a"));
+        folding.advance(0, 1, state, &Touched::default());
+        assert_eq!((folding.state().1, leadership.folded()), (1, 1));
+        folding.fold(&fetched(0, &[mode("a")]));
+        assert_eq!(folding.state().0.sequence(), 1);
+        // Somebody else's behind it in the same fetch.
+        let both = [fetched(0, &[mode("a")]), fetched(1, &[mode("b"), mode("c")])].concat();
+        folding.fold(&both);
+        assert_eq!((folding.state().0.sequence(), leadership.folded()), (3, 3));
+    }
+
+    #[test]
+    fn what_was_read_first_is_not_folded_again_by_the_writer() {
+        let (folding, leadership) = folding();
+        let state = decided(&folding, mode("a"));
+        folding.fold(&fetched(0, &[mode("a"), mode("b")]));
+        folding.advance(0, 1, state, &Touched::default());
+        assert_eq!((folding.state().0.sequence(), leadership.folded()), (2, 2));
+    }
+
+    #[test]
+    fn a_log_is_loaded_from_where_it_begins() {
+        let mut load = Load::new(State::new(CompatibilityLevel::None), 5);
+        // A fetch from the middle of a batch brings all of the batch.
+        let walked = load.fold(&fetched(4, &[mode("before"), mode("a")]));
+        assert_eq!((walked.next_offset, load.next_offset), (Some(6), 6));
+        let subjects: Vec<_> = load.state.subjects().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(subjects, ["a"]);
+    }
+}
