@@ -330,3 +330,131 @@ async fn a_normalised_text_is_one_schema_however_it_was_written() {
     let body = json!({ "schema": other.to_string() });
     assert_eq!(api.post("/subjects/s", body).await.1["id"], id);
 }
+
+/// Old and new schema, and whether the new one may follow under the strict and under the lenient policy: as Confluent's
+/// `JsonSchema.isBackwardCompatible` of release 8.5 answers.
+#[tokio::test]
+async fn the_lenient_policy_lets_properties_of_json_schemas_come_and_go() {
+    let object = |more: Value| {
+        let mut schema = json!({ "type": "object" });
+        schema
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        schema
+    };
+    let text = json!({ "a": { "type": "string" } });
+    let cases = [
+        (object(json!({})), object(json!({ "properties": text })), true),
+        (
+            object(json!({})),
+            object(json!({ "properties": { "a": { "type": "string", "default": "x" } }, "required": ["a"] })),
+            true,
+        ),
+        (
+            object(json!({})),
+            object(json!({ "properties": text, "required": ["a"] })),
+            false,
+        ),
+        (
+            object(json!({ "properties": text, "additionalProperties": false })),
+            object(json!({ "properties": {}, "additionalProperties": false })),
+            true,
+        ),
+        (
+            object(json!({})),
+            object(json!({ "additionalProperties": false })),
+            true,
+        ),
+        (
+            json!({ "oneOf": [object(json!({})), { "type": "string" }] }),
+            json!({ "oneOf": [object(json!({ "properties": text })), { "type": "string" }] }),
+            true,
+        ),
+        (
+            object(json!({ "properties": text })),
+            object(json!({ "properties": { "a": { "type": "integer" } } })),
+            false,
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let api = open(folder.path()).await;
+    for (number, (old, new, allowed)) in cases.into_iter().enumerate() {
+        let kind = json!({ "schemaType": "JSON" });
+        let subject = format!("s{number}");
+        assert_eq!(register(&api, &subject, &old, kind.clone()).await.0, 200);
+        for policy in ["STRICT", "LENIENT"] {
+            let policy_of_subject = json!({ "compatibilityPolicy": policy });
+            api.put(&format!("/config/{subject}"), policy_of_subject).await;
+            let expected = if allowed && policy == "LENIENT" { 200 } else { 409 };
+            let (status, answer) = register(&api, &subject, &new, kind.clone()).await;
+            assert_eq!(status, expected, "{policy} {new}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn reserved_names_stay_reserved_and_unused_where_fields_are_validated() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = open(folder.path()).await;
+    let reserving = |names: &str| json!({ "metadata": { "properties": { "confluent:reserved": names } } });
+    let schema = record("A", &["a", "b"]);
+    api.put("/config/a", json!({ "compatibility": "NONE" })).await;
+    assert_eq!(
+        register(&api, "a", &schema, reserving("a")).await.0,
+        200,
+        "not looked at"
+    );
+    api.put("/config/a", json!({ "validateFields": true })).await;
+    assert_eq!(register(&api, "a", &schema, reserving("x, a")).await.0, 409);
+    let (status, answer) = register(&api, "a", &schema, reserving(" b ,,c")).await;
+    assert_eq!(status, 409);
+    let said = answer["message"].as_str().unwrap();
+    assert!(
+        said.ends_with(
+            "details: [The new schema has reserved field a removed from its metadata which is present in the old \
+             schema's metadata., The new schema has field that conflicts with the reserved field b., \
+             {validateFields: 'true', compatibility: 'NONE'}]"
+        ),
+        "{said}"
+    );
+    let (_, answer) = api
+        .post(
+            "/compatibility/subjects/a/versions?verbose=true",
+            json!({ "schema": schema.to_string() }),
+        )
+        .await;
+    assert_eq!(answer["messages"].as_array().unwrap().len(), 2, "{answer}");
+    let free = record("A", &["b"]);
+    assert_eq!(register(&api, "a", &free, reserving("a,c")).await.0, 200);
+
+    // The other languages know their fields, too.
+    api.put("/config", json!({ "validateFields": true })).await;
+    let languages = [
+        (
+            "JSON",
+            json!({ "type": "object", "properties": { "a": {} } }).to_string(),
+        ),
+        (
+            "PROTOBUF",
+            "syntax = \"proto3\"; message M { string a = 1; oneof o { string b = 2; } }".to_owned(),
+        ),
+    ];
+    for (language, text) in languages {
+        let versions = format!("/subjects/{language}/versions");
+        for (names, expected) in [("a", 409), ("b", 200)] {
+            let mut body = reserving(names);
+            body["schema"] = json!(text);
+            body["schemaType"] = json!(language);
+            assert_eq!(api.post(&versions, body).await.0, expected, "{language} {names}");
+        }
+    }
+    let mut body = json!({ "schemaType": "JSON" });
+    body["schema"] = json!(json!({ "type": "object", "properties": { "$$a": {} } }).to_string());
+    assert_eq!(
+        code(&api.post("/subjects/b/versions", body.clone()).await),
+        (422, 42201)
+    );
+    api.put("/config", json!({ "validateFields": false })).await;
+    assert_eq!(api.post("/subjects/b/versions", body).await.0, 200);
+}

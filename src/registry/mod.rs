@@ -19,6 +19,7 @@ pub mod state;
 mod handshake;
 mod listener;
 mod reload;
+mod reserved;
 mod server;
 mod tagging;
 mod tls;

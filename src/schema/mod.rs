@@ -67,6 +67,16 @@ pub enum CompatibilityLevel {
     FullTransitive,
 }
 
+/// How JSON Schemas are compared (`CompatibilityPolicy.java`). The other languages know no difference.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum JsonComparison {
+    #[default]
+    Strict,
+    /// Properties may come and go although an open content model accepted anything under their names, or a closed one
+    /// nothing.
+    Lenient,
+}
+
 /// What `format` is in a JSON Schema.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Formats {
@@ -240,6 +250,31 @@ impl Schema {
         }
     }
 
+    /// What `validateFields` asks of a schema besides: nothing but of JSON Schema.
+    ///
+    /// # Errors
+    /// [`SchemaError::Invalid`] says which rule its fields break.
+    pub fn check_fields(&self) -> Result<(), SchemaError> {
+        match self {
+            Self::Avro(_) | Self::Protobuf(_) => Ok(()),
+            Self::Json(schema) => schema.check_fields(),
+        }
+    }
+
+    /// Whether the record, one of the messages, or the object at the top has a field of this name
+    /// (`ParsedSchema.hasTopLevelField`).
+    #[must_use]
+    pub fn has_top_level_field(&self, name: &str) -> bool {
+        match self {
+            Self::Avro(schema) => schema.has_top_level_field(name),
+            Self::Protobuf(schema) => schema.descriptor().messages().any(|message| {
+                let field = message.get_field_by_name(name);
+                field.is_some_and(|field| field.containing_oneof().is_none_or(|oneof| oneof.is_synthetic()))
+            }),
+            Self::Json(schema) => schema.has_top_level_field(name),
+        }
+    }
+
     #[must_use]
     pub fn schema_type(&self) -> SchemaType {
         match self {
@@ -291,7 +326,8 @@ impl Schema {
         changes.check()?;
         match self {
             Self::Avro(schema) => schema.retagged(changes),
-            Self::Protobuf(_) | Self::Json(_) => Err(SchemaError::Invalid(format!(
+            Self::Json(schema) => schema.retagged(changes),
+            Self::Protobuf(_) => Err(SchemaError::Invalid(format!(
                 "tags are not edited in {} schemas",
                 self.schema_type().as_str()
             ))),
@@ -306,7 +342,8 @@ impl Schema {
     pub fn tagged(&self) -> Result<Vec<Tagged>, SchemaError> {
         match self {
             Self::Avro(schema) => schema.tagged(),
-            Self::Protobuf(_) | Self::Json(_) => Ok(Vec::new()),
+            Self::Json(schema) => schema.tagged(),
+            Self::Protobuf(_) => Ok(Vec::new()),
         }
     }
 
@@ -325,12 +362,20 @@ impl Schema {
     /// Why a reader with `self` cannot read what a writer with `writer` wrote: empty when it can.
     #[must_use]
     pub fn incompatibilities(&self, writer: &Self) -> Vec<Incompatibility> {
+        self.incompatibilities_under(JsonComparison::Strict, writer)
+    }
+
+    /// The same under one of Confluent's compatibility policies.
+    #[must_use]
+    pub fn incompatibilities_under(&self, comparison: JsonComparison, writer: &Self) -> Vec<Incompatibility> {
         match (self, writer) {
             (Self::Avro(reader), Self::Avro(writer)) => avro::compat::incompatibilities(reader, writer),
             (Self::Protobuf(reader), Self::Protobuf(writer)) => {
                 protobuf::compat::incompatibilities(reader, writer)
             }
-            (Self::Json(reader), Self::Json(writer)) => json::compat::incompatibilities(reader, writer),
+            (Self::Json(reader), Self::Json(writer)) => {
+                json::compat::incompatibilities(reader, writer, comparison)
+            }
             (reader, writer) => vec![Incompatibility {
                 schema_type: reader.schema_type(),
                 kind: "TYPE_MISMATCH",

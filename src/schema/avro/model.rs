@@ -195,6 +195,14 @@ impl AvroSchema {
         defaults::check_as_new(&self.model)
     }
 
+    #[must_use]
+    pub fn has_top_level_field(&self, name: &str) -> bool {
+        match self.model.kind(self.root) {
+            Kind::Record { fields, .. } => fields.iter().any(|field| field.name == name),
+            _ => false,
+        }
+    }
+
     /// Confluent's `canonicalString()`: Java's `Schema.toString()`, with referenced schemas by name.
     #[must_use]
     pub fn canonical(&self) -> String {

@@ -58,7 +58,24 @@ impl Object {
         self.members.len()
     }
 
-    fn insert(&mut self, name: Box<str>, value: Json) {
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Json> {
+        let position = self.position(name)?;
+        self.members.get_mut(position).map(|(_, value)| value)
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        if let Some(position) = self.position(name) {
+            self.members.remove(position);
+            // Those behind it have moved.
+            let members = std::mem::take(self).members;
+            for (name, value) in members {
+                self.insert(name, value);
+            }
+        }
+    }
+
+    /// A member that is there keeps its place.
+    pub fn insert(&mut self, name: Box<str>, value: Json) {
         if let Some((_, present)) = self.position(&name).and_then(|at| self.members.get_mut(at)) {
             *present = value;
             return;

@@ -4,7 +4,7 @@
 //! it is compiled ([`compile`], [`keywords`], [`pattern`], [`simple_pattern`]) to a flat [`program`]. Most payloads are
 //! accepted by a [`single_pass`] over the text ([`scan`], [`way`]); any other becomes a [`tape`], and the [`walk`]
 //! applies the program to it ([`applied`], [`unevaluated`], [`equal`], [`number`], [`text`], [`mod@format`]); [`path`] says where it failed.
-//! [`compat`] compares schemas.
+//! [`compat`] compares schemas, [`tags`] changes their tags.
 
 mod applied;
 pub mod compat;
@@ -23,6 +23,7 @@ mod resources;
 mod scan;
 mod simple_pattern;
 mod single_pass;
+mod tags;
 mod tape;
 mod text;
 mod unevaluated;

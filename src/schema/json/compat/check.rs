@@ -6,6 +6,7 @@ use super::difference::Kind;
 use super::identity::Identities;
 use super::look::Look;
 use super::model::{Model, NodeId, TooComplex};
+use crate::schema::JsonComparison;
 use crate::schema::json::pattern::Pattern;
 use std::collections::{HashMap, HashSet};
 
@@ -36,6 +37,7 @@ pub enum Entry {
 
 pub struct Check<'c, 'a> {
     pub model: &'c Model<'a>,
+    pub comparison: JsonComparison,
     /// Whether entries are wanted, or only verdicts.
     pub tells: bool,
     /// Pairs that are known in this round; true is compatible.
@@ -56,9 +58,10 @@ pub struct Check<'c, 'a> {
 }
 
 impl<'c, 'a> Check<'c, 'a> {
-    pub fn new(model: &'c Model<'a>) -> Self {
+    pub fn new(model: &'c Model<'a>, comparison: JsonComparison) -> Self {
         Self {
             model,
+            comparison,
             tells: false,
             known: HashMap::new(),
             open: HashSet::new(),

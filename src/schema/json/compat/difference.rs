@@ -65,6 +65,22 @@ kinds! {
 }
 
 impl Kind {
+    /// Whether the lenient policy lets it pass (`SchemaDiff.COMPATIBLE_CHANGES_LENIENT`).
+    pub fn is_let_pass(self) -> bool {
+        [
+            ADDITIONAL_PROPERTIES_NARROWED,
+            ADDITIONAL_PROPERTIES_REMOVED,
+            UNEVALUATED_PROPERTIES_NARROWED,
+            UNEVALUATED_PROPERTIES_REMOVED,
+            REQUIRED_PROPERTY_WITH_DEFAULT_ADDED_TO_OPEN_CONTENT_MODEL,
+            OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL,
+            PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL,
+            PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
+            PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
+        ]
+        .contains(&self)
+    }
+
     fn description(self, path: &str) -> String {
         match self.sentence {
             Sentence::KeywordAdded => format!(

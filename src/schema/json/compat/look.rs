@@ -6,6 +6,7 @@ use super::difference::{self as kinds, Kind};
 use super::identity::value_key;
 use super::model::{Criterion, Model, NodeId, Number, Shape, Text, Written};
 use super::{array, combined, object};
+use crate::schema::JsonComparison;
 use crate::schema::json::document::Json;
 use crate::schema::json::number::{Decimal, Divisor};
 use std::cmp::Ordering;
@@ -33,6 +34,9 @@ impl<'l, 'c, 'a> Look<'l, 'c, 'a> {
     }
 
     pub fn add(&mut self, kind: Kind) {
+        if self.check.comparison == JsonComparison::Lenient && kind.is_let_pass() {
+            return;
+        }
         self.found.incompatible = true;
         if self.check.tells {
             self.found.entries.push(Entry::Kind(kind, self.path.clone()));

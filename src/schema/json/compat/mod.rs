@@ -21,22 +21,30 @@ use self::model::{Loader, Model, NodeId, TooComplex};
 use super::JsonSchema;
 use super::draft::Draft;
 use super::resources::{Located, Resources};
-use crate::schema::Incompatibility;
+use crate::schema::{Incompatibility, JsonComparison};
 
 /// Why a reader with `reader` may refuse what a writer with `writer` wrote; empty when it accepts all of it.
 #[must_use]
-pub fn incompatibilities(reader: &JsonSchema, writer: &JsonSchema) -> Vec<Incompatibility> {
-    match compare(reader, writer) {
+pub fn incompatibilities(
+    reader: &JsonSchema,
+    writer: &JsonSchema,
+    comparison: JsonComparison,
+) -> Vec<Incompatibility> {
+    match compare(reader, writer, comparison) {
         Ok(reasons) => reasons,
         Err(TooComplex) => vec![difference::SCHEMA_TOO_COMPLEX.incompatibility("#/".to_owned())],
     }
 }
 
-fn compare(reader: &JsonSchema, writer: &JsonSchema) -> Result<Vec<Incompatibility>, TooComplex> {
+fn compare(
+    reader: &JsonSchema,
+    writer: &JsonSchema,
+    comparison: JsonComparison,
+) -> Result<Vec<Incompatibility>, TooComplex> {
     let mut model = Model::default();
     let old = load(writer, &mut model)?;
     let new = load(reader, &mut model)?;
-    let mut check = Check::new(&model);
+    let mut check = Check::new(&model, comparison);
     if check.decide((old, new))? {
         return Ok(Vec::new());
     }
