@@ -312,6 +312,7 @@ impl Schema {
     pub fn formatted(&self, format: &str) -> Option<String> {
         match (self, format) {
             (Self::Protobuf(schema), "serialized") => Some(schema.serialized()),
+            (Self::Protobuf(schema), "ignore_extensions") => Some(schema.without_extensions()),
             (Self::Avro(schema), "resolved") => schema.resolved().ok(),
             _ => None,
         }

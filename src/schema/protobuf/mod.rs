@@ -4,8 +4,7 @@
 mod builtin;
 mod limits;
 mod source;
-mod options;
-mod aggregate;
+mod syntax;
 mod canonical;
 pub mod compat;
 mod program;

@@ -5,7 +5,7 @@ use super::limits::{self, Budget};
 use super::program::Program;
 use super::source::{ROOT_NAME, Source};
 use super::validate::ProtobufValidator;
-use super::{builtin, canonical, options, source};
+use super::{builtin, canonical, source, syntax};
 use crate::schema::{ReferencedSchema, SchemaError};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use prost_reflect::prost::Message;
@@ -19,6 +19,8 @@ pub struct ProtobufSchema {
     pub(super) file: FileDescriptor,
     /// The file as it was written: type names not resolved, options not interpreted.
     pub(super) written: FileDescriptorProto,
+    /// The same as its text says it.
+    tree: syntax::File,
     /// Full names of the messages behind maps that are spelled out as messages, in this file and its imports.
     pub(super) spelled_entries: HashSet<String>,
 }
@@ -39,19 +41,22 @@ impl ProtobufSchema {
             ));
         }
         let is_descriptor = root.is_descriptor();
-        let mut written = root.written.clone();
+        let written = root.written.clone();
         let (pool, spelled_entries) = Linker::new(references, budget).link(root)?;
         let file = pool
             .get_file_by_name(ROOT_NAME)
             .ok_or_else(|| SchemaError::Invalid("the schema could not be linked".into()))?;
         if is_descriptor {
             // What is stored is text: the schema is what that text says, from the first day on.
-            options::write_out(&mut written, &file);
-            return Self::parse_printed(&canonical::print(&written), references);
+            let tree = syntax::from_descriptor(&written, &file);
+            return Self::parse_printed(&canonical::print(&tree), references);
         }
+        let tree = syntax::parse(text)
+            .map_err(|error| SchemaError::Invalid(format!("not a Protobuf schema: {error}")))?;
         Ok(Self {
             file,
             written,
+            tree,
             spelled_entries,
         })
     }
@@ -74,13 +79,20 @@ impl ProtobufSchema {
     /// The text that is stored and makes the schema's identity; it parses to an equal schema.
     #[must_use]
     pub fn canonical(&self) -> String {
-        canonical::print(&self.written)
+        canonical::print(&self.tree)
     }
 
-    /// Confluent's normalised form.
+    /// Confluent's normalised form (`normalize=true`): one text for schemas that differ only in the order of what has no
+    /// order, in how names are written, and the like.
     #[must_use]
     pub fn normalized(&self) -> String {
-        self.canonical()
+        canonical::print(&canonical::normalize(self.tree.clone(), self.file.parent_pool()))
+    }
+
+    /// The text without extensions and custom options, but for Confluent's own (`format=ignore_extensions`).
+    #[must_use]
+    pub fn without_extensions(&self) -> String {
+        canonical::print(&canonical::ignore_extensions(self.tree.clone()))
     }
 
     /// The base64 of the linked file's `FileDescriptorProto`: the form that Python's client reads schemas in

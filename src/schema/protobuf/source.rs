@@ -2,6 +2,7 @@
 
 use super::limits::{self, Budget, DESCRIPTOR_BYTES_MAX};
 use super::parse::file_label;
+use super::{canonical, syntax};
 use crate::schema::SchemaError;
 use crate::schema::place::Place;
 use base64::Engine;
@@ -39,7 +40,8 @@ pub(super) fn read<'a>(name: &str, text: &'a str, budget: &mut Budget) -> Result
     let label = file_label(name);
     budget.text(&label, text)?;
     refuse_editions(&label, text)?;
-    let source = match File::from_source(name, text) {
+    let parsed = File::from_source(name, text).or_else(|error| respelled(name, text).ok_or(error));
+    let source = match parsed {
         Ok(file) => {
             let mut written = FileDescriptorProto::from(file);
             note_syntax(&mut written);
@@ -71,6 +73,12 @@ fn located(name: &str, text: &str, error: &protox::Error) -> SchemaError {
         Some(place) => SchemaError::InvalidAt { what, place },
         None => SchemaError::Invalid(what),
     }
+}
+
+/// A text that Confluent's registry takes and the linker does not, in a spelling of which it takes more.
+fn respelled(name: &str, text: &str) -> Option<File> {
+    let tree = syntax::for_linker(syntax::parse(text).ok()?);
+    File::from_source(name, &canonical::print(&tree)).ok()
 }
 
 /// The parser does not say whether proto2 was written or meant by silence; the position of the statement does.
@@ -185,15 +193,16 @@ impl Source<'_> {
         let result = match &self.origin {
             Origin::Descriptor(bytes) => pool.decode_file_descriptor_proto(bytes.as_slice()),
             Origin::Linked => pool.add_file_descriptor_proto(self.written),
-            Origin::Text(_) => {
-                let mut file = self.written;
-                file.message_type.iter_mut().for_each(interpret_map_entry);
-                pool.add_file_descriptor_proto(file)
-            }
+            Origin::Text(_) => pool.add_file_descriptor_proto(as_linked(self.written)),
         };
         let Err(mut error) = result else { return Ok(()) };
         if let Origin::Text(text) = self.origin {
-            // Positions are not kept for the good case; the bad one pays for them with a second run.
+            // The bad case pays with a second run, and for positions, which are not kept for the good one, with a third.
+            if let Some(file) = respelled(&name, text)
+                && pool.add_file_descriptor_proto(as_linked(file.into())).is_ok()
+            {
+                return Ok(());
+            }
             if let Ok(file) = File::from_source(&name, text)
                 && let Err(located) = pool.add_file_descriptor_proto(FileDescriptorProto::from(file))
             {
@@ -213,6 +222,17 @@ impl Source<'_> {
     }
 }
 
+/// A file that came as text, as the linker wants it.
+fn as_linked(mut file: FileDescriptorProto) -> FileDescriptorProto {
+    file.source_code_info = None;
+    file.message_type.iter_mut().for_each(interpret_map_entry);
+    if file.syntax() == "proto3" {
+        file.enum_type.iter_mut().for_each(zero_first);
+        file.message_type.iter_mut().for_each(zero_first_within);
+    }
+    file
+}
+
 /// Confluent's registry stores what came as a descriptor with the messages behind its map fields spelled out
 /// (`option map_entry = true;`), which protoc would refuse.
 fn interpret_map_entry(message: &mut DescriptorProto) {
@@ -225,6 +245,20 @@ fn interpret_map_entry(message: &mut DescriptorProto) {
         options.map_entry = Some(true);
     }
     message.nested_type.iter_mut().for_each(interpret_map_entry);
+}
+
+/// The linker wants zero first in proto3. Confluent's registry does not: its normalised form, which it stores, has
+/// negative numbers before it.
+fn zero_first(enumeration: &mut EnumDescriptorProto) {
+    let zero = enumeration.value.iter().position(|value| value.number() == 0);
+    if let Some(values) = zero.and_then(|zero| enumeration.value.get_mut(..=zero)) {
+        values.rotate_right(1);
+    }
+}
+
+fn zero_first_within(message: &mut DescriptorProto) {
+    message.enum_type.iter_mut().for_each(zero_first);
+    message.nested_type.iter_mut().for_each(zero_first_within);
 }
 
 /// Spelled out in the text as a message of its own.

@@ -73,9 +73,7 @@ option java_package = "io.shop";
 option java_multiple_files = true;
 
 message Order {
-  reserved 10;
-  reserved 12 to 20;
-  reserved 1000 to max;
+  reserved 10, 12 to 20, 1000 to max;
   reserved "gone";
 
   option (confluent.message_meta) = {
@@ -120,9 +118,7 @@ message Order {
 }
 message Empty {}
 enum Status {
-  reserved 5;
-  reserved 7 to 9;
-  reserved 100 to max;
+  reserved 5, 7 to 9, 100 to max;
   reserved "OLD";
   option allow_alias = true;
   UNKNOWN = 0;
@@ -168,7 +164,7 @@ fn proto2_with_groups_extensions_and_defaults_survives() {
         r#"syntax = "proto2"; package p;
         message M {
           required string s = 1 [default = "a\"\\\n\001é"];
-          optional bytes b = 2 [default = "\xff\"'\\x"];
+          optional bytes b = 2 [default = "\x7f\"'\\x"];
           optional double d = 3 [default = -inf]; optional float f = 4 [default = 1e10];
           optional E e = 5 [default = TWO, (opt) = { a: 1 b { c: [1, 2] } [p.x]: "y" }];
           repeated group G = 6 { optional int32 i = 1; message Deep { optional bool b = 1; } }
@@ -187,6 +183,25 @@ fn proto2_with_groups_extensions_and_defaults_survives() {
         canonical.contains("  repeated group G = 6 {\n    optional int32 i = 1;\n  \n    message Deep {\n"),
         "{canonical}"
     );
+}
+
+#[test]
+fn an_escape_is_one_character_as_confluents_registry_reads_it() {
+    let text = r#"message M { optional string s = 1 [default = "\303\251 \u00e9"]; }"#;
+    assert!(parse(text).canonical().contains("[default = \"Ã© u00e9\"]"));
+}
+
+#[test]
+fn what_confluents_parser_takes_and_the_linkers_does_not_is_linked_in_another_spelling() {
+    assert_stable("message M { extensions 5, 10 to 20 [verification = UNVERIFIED]; }");
+    assert_stable("enum E { reserved 5, \"A\", 7 to 9; Z = 0; }");
+}
+
+#[test]
+fn negative_numbers_may_come_before_zero_as_they_do_in_the_normalised_form() {
+    let schema = parse("syntax = \"proto3\"; enum E { Z = 0; N = -1; } message M { E e = 1; }");
+    let normalized = parse(&schema.normalized());
+    assert!(normalized.canonical().contains("  N = -1;\n  Z = 0;\n"));
 }
 
 #[test]
