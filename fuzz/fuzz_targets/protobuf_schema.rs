@@ -29,6 +29,7 @@ fuzz_target!(|data: &[u8]| {
     let canonical = schema.canonical();
     let again = ProtobufSchema::parse(&canonical, &references).expect("the stored text is a schema");
     assert_eq!(again.canonical(), canonical);
+    assert_eq!(again.normalized(), schema.normalized());
     let serialized = BASE64_STANDARD.decode(schema.serialized());
     assert!(serialized.is_ok_and(|bytes| !bytes.is_empty()));
 });

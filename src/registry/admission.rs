@@ -155,7 +155,7 @@ impl Admission {
         subject: Arc<str>,
         content: Arc<SchemaContent>,
         format: String,
-    ) -> Result<Option<String>, RegistryError> {
+    ) -> Result<String, RegistryError> {
         self.run(move || {
             let schema = parse_stored(&state, &subject, &content).map_err(RegistryError::InvalidSchema)?;
             Ok(schema.formatted(&format))

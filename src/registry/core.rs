@@ -162,8 +162,8 @@ impl Core {
             .await
     }
 
-    /// The text of a schema of `subject` as `format=` asks for it; the registered text where its language has no such
-    /// form. Nothing is parsed when no format is asked for.
+    /// The text of a schema of `subject` as `format=` asks for it ([`Schema::formatted`](crate::schema::Schema::formatted)).
+    /// Nothing is parsed when no format is asked for.
     ///
     /// # Errors
     /// When the schema no longer parses, or that takes too long.
@@ -173,15 +173,14 @@ impl Core {
         content: &'a Arc<SchemaContent>,
         format: Option<&str>,
     ) -> Result<Cow<'a, str>, RegistryError> {
-        let stored = Cow::Borrowed(content.text.as_ref());
-        let Some(format) = format.map(str::trim).filter(|format| !format.is_empty()) else {
-            return Ok(stored);
+        let Some(format) = format.filter(|format| !format.trim().is_empty()) else {
+            return Ok(Cow::Borrowed(content.text.as_ref()));
         };
         let formatted = self
             .admission
             .formatted(self.state(), subject.into(), content.clone(), format.to_owned())
             .await?;
-        Ok(formatted.map_or(stored, Cow::Owned))
+        Ok(Cow::Owned(formatted))
     }
 
     /// The tagged entities of a schema of `subject` that have one of the tags that `findTags=` names; `*` names all.

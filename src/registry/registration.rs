@@ -8,7 +8,7 @@ use super::state::qualified::context_of;
 use super::state::{ConfigValue, Metadata, Revision, RuleSet, SchemaContent, State, VersionId};
 use super::state::{SubjectState, VersionState, WantedVersion};
 use super::tagging::{propagated, tagged};
-use crate::schema::{SchemaId, Version};
+use crate::schema::{Schema, SchemaId, Version};
 use std::sync::Arc;
 
 /// Versions with references that are compared with a schema sent without any.
@@ -194,9 +194,12 @@ fn means_resolved(
         return false;
     }
     *left -= 1;
-    let whole = |schema: &crate::schema::Schema| schema.formatted("resolved");
+    let resolved = |schema: &Schema| match schema {
+        Schema::Avro(schema) => schema.resolved().ok(),
+        Schema::Protobuf(_) | Schema::Json(_) => None,
+    };
     let previous = parse_stored(state, subject, &version.content).ok();
-    match (whole(&admitted.schema), previous.as_ref().and_then(whole)) {
+    match (resolved(&admitted.schema), previous.as_ref().and_then(resolved)) {
         (Some(sent), Some(previous)) => sent == previous,
         _ => false,
     }

@@ -305,16 +305,16 @@ impl Schema {
         }
     }
 
-    /// The text in another of the forms that Confluent's registry gives (`ParsedSchema.formattedString()`):
-    /// `serialized` is the base64 of a Protobuf `FileDescriptorProto`, `resolved` is Avro with its references written out. `None`: this language has no such form, and the
-    /// registered text stands.
+    /// The text in the form that `format` names, in upper or lower case (`ParsedSchema.formattedString()`): `serialized` is the
+    /// base64 of a Protobuf `FileDescriptorProto`, `ignore_extensions` Protobuf without custom options and extensions,
+    /// `resolved` Avro with its references written out. Any other name means the canonical text.
     #[must_use]
-    pub fn formatted(&self, format: &str) -> Option<String> {
-        match (self, format) {
-            (Self::Protobuf(schema), "serialized") => Some(schema.serialized()),
-            (Self::Protobuf(schema), "ignore_extensions") => Some(schema.without_extensions()),
-            (Self::Avro(schema), "resolved") => schema.resolved().ok(),
-            _ => None,
+    pub fn formatted(&self, format: &str) -> String {
+        match (self, format.to_ascii_lowercase().as_str()) {
+            (Self::Protobuf(schema), "serialized") => schema.serialized(),
+            (Self::Protobuf(schema), "ignore_extensions") => schema.without_extensions(),
+            (Self::Avro(schema), "resolved") => schema.resolved().unwrap_or_else(|_| schema.canonical()),
+            _ => self.canonical(),
         }
     }
 

@@ -92,7 +92,7 @@ fn note_syntax(file: &mut FileDescriptorProto) {
 
 /// Text printed from a descriptor never reads as another base64 descriptor, which would not end.
 pub(super) fn refuse_descriptor(text: &str) -> Result<(), SchemaError> {
-    match File::from_source(ROOT_NAME, text) {
+    match File::from_source(ROOT_NAME, text).or_else(|error| respelled(ROOT_NAME, text).ok_or(error)) {
         Ok(_) => Ok(()),
         Err(error) => Err(SchemaError::Invalid(format!(
             "the FileDescriptorProto cannot be written as .proto text: {error:?}"

@@ -26,7 +26,7 @@ pub(super) fn options(statements: Vec<OptionStatement>, scope: &Scope) -> Vec<Op
                 *previous = match (&mut previous.value, next.value) {
                     (Value::Message(known), Value::Message(more)) => OptionStatement {
                         value: Value::Message(merge(
-                            message_of(&extension.kind()),
+                            message_of(&extension.kind()).as_ref(),
                             std::mem::take(known),
                             more,
                         )),
@@ -96,11 +96,9 @@ fn message_of(kind: &Kind) -> Option<MessageDescriptor> {
 type Fields = Vec<(String, Value)>;
 
 /// Both values' fields, of a message of type `container`. Depth is bounded by that of `more`.
-fn merge(container: Option<MessageDescriptor>, mut known: Fields, more: Fields) -> Fields {
+fn merge(container: Option<&MessageDescriptor>, mut known: Fields, more: Fields) -> Fields {
     for (key, value) in more {
-        let field = container
-            .as_ref()
-            .and_then(|container| container.get_field_by_name(&key));
+        let field = container.and_then(|container| container.get_field_by_name(&key));
         match known.iter_mut().find(|(known, _)| *known == key) {
             Some((_, place)) => {
                 let old = std::mem::replace(place, Value::List(Vec::new()));
@@ -118,7 +116,7 @@ fn merge_values(field: Option<&FieldDescriptor>, old: Value, new: Value) -> Valu
     let singular = field.filter(|field| field.cardinality() != Cardinality::Repeated);
     match (singular, old, new) {
         (Some(field), Value::Message(old), Value::Message(new)) => {
-            Value::Message(merge(message_of(&field.kind()), old, new))
+            Value::Message(merge(message_of(&field.kind()).as_ref(), old, new))
         }
         (Some(_), _, new) => new,
         (None, old, new) => {

@@ -79,7 +79,9 @@ impl Normalizer<'_> {
     }
 
     fn fields(&mut self, fields: &mut [Field]) {
-        fields.iter_mut().for_each(|field| self.field(field));
+        for field in fields.iter_mut() {
+            self.field(field);
+        }
         fields.sort_by_key(|field| field.number);
     }
 
@@ -205,7 +207,9 @@ impl Normalizer<'_> {
                 fields.dedup_by(|(left, _), (right, _)| left == right);
             }
             Value::List(values) => {
-                values.iter_mut().for_each(|value| self.value(value));
+                for value in values.iter_mut() {
+                    self.value(value);
+                }
                 if let [one] = values.as_mut_slice() {
                     *value = std::mem::replace(one, Value::List(Vec::new()));
                 }
@@ -242,7 +246,7 @@ fn reserved(reserved: &mut Vec<Reserved>) {
     reserved.extend(items.into_iter().map(|item| {
         Reserved(vec![match item {
             ReservedItem::Numbers(numbers) => ReservedItem::Numbers(one_if_one(numbers)),
-            name => name,
+            ReservedItem::Name(name) => ReservedItem::Name(name),
         }])
     }));
 }

@@ -1,13 +1,15 @@
 //! Options and their values as text.
 
 use super::super::syntax::{Field, FieldType, OptionStatement, Value};
+use std::fmt::Write;
 
 /// `option name = value;` for each.
 pub(super) fn statements(options: &[OptionStatement]) -> String {
-    options
-        .iter()
-        .map(|option| format!("option {};\n", print(option)))
-        .collect()
+    let mut out = String::new();
+    for option in options {
+        put(&mut out, format_args!("option {};\n", print(option)));
+    }
+    out
 }
 
 /// ` [name = value]`, one on the line or each on its own; nothing for none.
@@ -53,15 +55,16 @@ fn print(option: &OptionStatement) -> String {
         if index > 0 {
             text.push('.');
         }
-        match part.is_extension {
-            true => text.push_str(&format!("({})", part.name)),
-            false => text.push_str(&part.name),
+        if part.is_extension {
+            put(&mut text, format_args!("({})", part.name));
+        } else {
+            text.push_str(&part.name);
         }
     }
     text.push_str(" = ");
     match &option.value {
         Value::List(values) => match values.as_slice() {
-            [one] => text.push_str(&format!("[{}]", value(one))),
+            [one] => put(&mut text, format_args!("[{}]", value(one))),
             values => lines_of(&mut text, ('[', ']'), values.iter().map(value)),
         },
         other => text.push_str(&value(other)),
@@ -132,4 +135,9 @@ fn quote(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+pub(super) fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = out.write_fmt(text);
 }

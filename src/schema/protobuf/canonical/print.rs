@@ -4,16 +4,16 @@ use super::super::syntax::{
     Enum, Extend, Extensions, FIELD_NUMBER_MAX, Field, FieldType, File, Group, Label, Message, Method,
     MethodType, Numbers, OneOf, OptionStatement, Reserved, ReservedItem, Service,
 };
-use super::option::{self, indent};
+use super::option::{self, indent, put};
 
 /// Prints `file`.
 pub(in super::super) fn print(file: &File) -> String {
     let mut out = String::new();
     if let Some(syntax) = &file.syntax {
-        out.push_str(&format!("syntax = \"{syntax}\";\n"));
+        put(&mut out, format_args!("syntax = \"{syntax}\";\n"));
     }
     if let Some(package) = &file.package {
-        out.push_str(&format!("package {package};\n"));
+        put(&mut out, format_args!("package {package};\n"));
     }
     let mut imports = String::new();
     for (kind, paths) in [
@@ -22,7 +22,7 @@ pub(in super::super) fn print(file: &File) -> String {
         ("weak ", &file.weak_imports),
     ] {
         for path in paths {
-            imports.push_str(&format!("import {kind}\"{path}\";\n"));
+            put(&mut imports, format_args!("import {kind}\"{path}\";\n"));
         }
     }
     section(&mut out, &imports);
@@ -167,7 +167,10 @@ fn enumeration(enumeration: &Enum) -> String {
     lines.push_str(&option::statements(&enumeration.options));
     for value in &enumeration.values {
         let options = option::list(&value.options);
-        lines.push_str(&format!("{} = {}{options};\n", value.name, value.number));
+        put(
+            &mut lines,
+            format_args!("{} = {}{options};\n", value.name, value.number),
+        );
     }
     block.section(&lines);
     block.end()

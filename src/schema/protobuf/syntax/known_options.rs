@@ -7,6 +7,7 @@ use prost_reflect::{DynamicMessage, Kind, MapKey, ReflectMessage, Value as Linke
 pub(super) type Kept = Vec<OptionStatement>;
 
 /// Names in their order, and the extension that holds Confluent's metadata.
+#[derive(Clone, Copy)]
 pub(super) struct Known(&'static [&'static str], Option<&'static str>);
 
 pub(super) const FILE: Known = Known(

@@ -337,9 +337,10 @@ fn method_type(reader: &mut Reader) -> Read<MethodType> {
     reader.require('(')?;
     let word = reader.word()?;
     let is_stream = word == "stream" && reader.peek() != Some(')');
-    let name = match is_stream {
-        true => reader.full_name()?,
-        false => reader.full_name_from(word)?,
+    let name = if is_stream {
+        reader.full_name()?
+    } else {
+        reader.full_name_from(word)?
     };
     reader.require(')')?;
     Ok(MethodType { name, is_stream })
