@@ -3,6 +3,7 @@
 
 use portcullis::schema::protobuf::ProtobufSchema;
 use portcullis::schema::{ReferencedSchema, Schema, SchemaType};
+use proptest::prelude::*;
 use serde_json::Value;
 
 /// A line of the table: what was registered, and the texts that Confluent's code gives.
@@ -112,5 +113,86 @@ fn texts_are_stable_and_say_the_same_schema() {
             );
         }
         assert_eq!(schemas[0].schema_type(), SchemaType::Protobuf);
+    }
+}
+
+/// Statements of one message and one enum that have no order of their own.
+fn statements() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
+    let field = (
+        prop::sample::select(vec!["int32", "string", "A.N", ".p.A.N", "E", "map<string, p.E>"]),
+        any::<bool>(),
+    );
+    let fields = prop::collection::vec(field, 1..8);
+    let values = prop::collection::vec(-20..20i32, 1..6);
+    let reserved = prop::collection::vec(prop::bool::ANY, 0..5);
+    (fields, values, reserved).prop_map(|(fields, values, reserved)| {
+        let mut message: Vec<String> = Vec::new();
+        for (index, (name, is_repeated)) in fields.iter().enumerate() {
+            let label = match (name.starts_with("map"), is_repeated) {
+                (true, _) => "",
+                (false, true) => "repeated ",
+                (false, false) => "optional ",
+            };
+            message.push(format!(
+                "{label}{name} f{index} = {} [deprecated = true, json_name = \"j{index}\"];",
+                index + 1
+            ));
+        }
+        for (index, is_name) in reserved.iter().enumerate() {
+            let number = 100 + 10 * index;
+            message.push(if *is_name {
+                format!("reserved \"r{index}\";")
+            } else {
+                format!("reserved {number}, {} to {};", number + 2, number + 2 + index)
+            });
+            message.push(format!("extensions {};", 1000 + index));
+        }
+        message.push("option deprecated = true;".to_owned());
+        message.push("option no_standard_descriptor_accessor = false;".to_owned());
+        let mut enumeration = vec![
+            "option allow_alias = true;".to_owned(),
+            "reserved 50, 60 to 70;".to_owned(),
+        ];
+        enumeration.extend(
+            values
+                .iter()
+                .enumerate()
+                .map(|(index, number)| format!("V{index} = {number};")),
+        );
+        enumeration.push("SAME = 30;".to_owned());
+        enumeration.push("AS_THIS = 30;".to_owned());
+        (message, enumeration)
+    })
+}
+
+fn file(message: &[String], enumeration: &[String]) -> String {
+    format!(
+        "syntax = \"proto2\"; package p; message A {{ {} message N {{}} }} enum E {{ {} }}",
+        message.join(" "),
+        enumeration.join(" ")
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn texts_that_differ_only_in_order_have_one_normalised_text(
+        (one, other) in statements().prop_flat_map(|(message, enumeration)| (
+            Just((message.clone(), enumeration.clone())),
+            (Just(message).prop_shuffle(), Just(enumeration).prop_shuffle()),
+        ))
+    ) {
+        let [one, other] = [one, other].map(|(message, enumeration)| file(&message, &enumeration));
+        let schemas = [&one, &other].map(|text| ProtobufSchema::parse(text, &[]).unwrap());
+        let normalized = schemas[0].normalized();
+        prop_assert_eq!(schemas[1].normalized(), normalized.as_str(), "{}\n{}", one, other);
+        for schema in &schemas {
+            let again = ProtobufSchema::parse(&schema.canonical(), &[]).unwrap();
+            prop_assert_eq!(again.canonical(), schema.canonical());
+            prop_assert_eq!(again.descriptor().file_descriptor_proto(), schema.descriptor().file_descriptor_proto());
+        }
+        let again = ProtobufSchema::parse(&normalized, &[]).unwrap();
+        prop_assert_eq!(again.normalized(), normalized);
     }
 }

@@ -28,6 +28,7 @@ mod second_opinions;
 mod tables;
 
 use portcullis::schema::protobuf::ProtobufSchema;
+use portcullis::schema::protobuf::compat::incompatibilities;
 use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 #[test]
@@ -45,7 +46,7 @@ fn schemas_are_accepted_as_protoc_accepts_them() {
 }
 
 #[test]
-fn the_stored_text_says_the_same_schema() {
+fn the_stored_and_the_normalised_text_say_the_same_schema() {
     let (_, seed) = judge::cases_and_seed();
     let mut choices = choices::Choices::new(seed);
     for _ in 0..200 {
@@ -54,6 +55,12 @@ fn the_stored_text_says_the_same_schema() {
         let again = ProtobufSchema::parse(&stored, &subject.texts.references).unwrap();
         assert_eq!(meaning(&again), meaning(&subject.schema), "{stored}");
         assert_eq!(again.canonical(), stored);
+        let normalized = subject.schema.normalized();
+        assert_eq!(again.normalized(), normalized, "{stored}");
+        let again = ProtobufSchema::parse(&normalized, &subject.texts.references).unwrap();
+        assert_eq!(again.normalized(), normalized);
+        assert_eq!(incompatibilities(&again, &subject.schema), []);
+        assert_eq!(incompatibilities(&subject.schema, &again), []);
     }
 }
 
@@ -61,12 +68,17 @@ fn the_stored_text_says_the_same_schema() {
 fn meaning(schema: &ProtobufSchema) -> FileDescriptorProto {
     let mut file = schema.descriptor().file_descriptor_proto().clone();
     file.dependency.sort();
+    // Groups come after the other extensions of a block.
+    file.extension.sort_by_key(FieldDescriptorProto::number);
+    file.message_type
+        .sort_by(|left, right| left.name().cmp(right.name()));
     file.message_type.iter_mut().for_each(sort);
     file
 }
 
 fn sort(message: &mut DescriptorProto) {
     message.field.sort_by_key(FieldDescriptorProto::number);
+    message.extension.sort_by_key(FieldDescriptorProto::number);
     message
         .nested_type
         .sort_by(|left, right| left.name().cmp(right.name()));

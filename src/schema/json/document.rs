@@ -180,6 +180,23 @@ impl Json {
         out
     }
 
+    /// The same with the members of every object in the order of their names: that of Java's strings, by UTF-16 code units.
+    pub fn sorted(self) -> Self {
+        match self {
+            Self::Array(items) => Self::Array(items.into_iter().map(Self::sorted).collect()),
+            Self::Object(object) => {
+                let mut members = object.members;
+                members.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
+                let mut sorted = Object::default();
+                for (name, value) in members {
+                    sorted.insert(name, value.sorted());
+                }
+                Self::Object(sorted)
+            }
+            other => other,
+        }
+    }
+
     fn write(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),

@@ -70,10 +70,12 @@ impl JsonSchema {
         self.canonical.clone()
     }
 
-    /// Confluent's normalised form.
+    /// The same with the keys of every object sorted: Confluent's `JsonSchema.normalize()`.
     #[must_use]
     pub fn normalized(&self) -> String {
-        self.canonical()
+        // Its own text: it parses.
+        Json::parse(&self.canonical, "the schema")
+            .map_or_else(|_| self.canonical(), |json| json.sorted().canonical())
     }
 
     /// The program that checks payloads.

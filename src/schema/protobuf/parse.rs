@@ -127,8 +127,10 @@ pub fn check_syntax(text: &str) -> Result<(), SchemaError> {
 /// Linking gives every field a `json_name`; only those that were written belong to the schema.
 fn forget_derived_json_names(linked: &mut [DescriptorProto], written: &[DescriptorProto]) {
     for (linked, written) in linked.iter_mut().zip(written) {
+        // The parser writes them for the entries of maps.
+        let is_entry = source::is_implicit_map_entry(written);
         for (field, written) in linked.field.iter_mut().zip(&written.field) {
-            field.json_name.clone_from(&written.json_name);
+            field.json_name = written.json_name.clone().filter(|_| !is_entry);
         }
         forget_derived_json_names(&mut linked.nested_type, &written.nested_type);
     }
