@@ -9,7 +9,6 @@
 
 mod support;
 
-use portcullis::demo::{BrokerOptions, EmbeddedBroker};
 use rcgen::date_time_ymd;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
@@ -23,8 +22,9 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::embedded::BROKER;
 use support::gateway::{Portcullis, Setup};
 use support::http;
 use support::process::{eventually, run};
@@ -34,23 +34,6 @@ use tempfile::TempDir;
 const ONLY_1_2: &[&SupportedProtocolVersion] = &[&TLS12];
 const ONLY_1_3: &[&SupportedProtocolVersion] = &[&TLS13];
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A broker for all of them: a gateway is not ready without one.
-static BROKER: LazyLock<String> = LazyLock::new(|| {
-    let (tell, address) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let broker = EmbeddedBroker::start(BrokerOptions::default()).await.unwrap();
-            tell.send(broker.address.to_string()).unwrap();
-            std::future::pending::<()>().await;
-        });
-    });
-    address.recv().unwrap()
-});
 
 /// A registry in TLS, and who signed its certificate.
 struct House {
@@ -186,7 +169,7 @@ impl Client {
     /// The status of `/subjects`, or why there is none.
     fn ask(&self, address: &str) -> Result<u16, String> {
         let mut connection = self.connect(&self.config(), address);
-        match http::exchange(&mut connection, "GET", address, "/subjects", None) {
+        match http::exchange(&mut connection, "GET", address, "/subjects", "", None) {
             Ok(Some(answer)) => {
                 assert_eq!(answer.body, "[]");
                 Ok(answer.status)

@@ -107,6 +107,7 @@ impl RegistryError {
     pub const METHOD_NOT_ALLOWED: Self = Self::Http(405, "Method Not Allowed");
     pub const BODY_TOO_LARGE: Self = Self::Http(413, "Content Too Large");
     pub const INTERNAL: Self = Self::Http(500, "Internal Server Error");
+    pub const SERVICE_UNAVAILABLE: Self = Self::Http(503, "Service Unavailable");
     pub const URI_TOO_LONG: Self = Self::Http(414, "URI Too Long");
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self::Http(415, "Unsupported Media Type");
 

@@ -14,21 +14,22 @@ pub struct Answer {
 pub fn request(method: &str, address: &str, path: &str, body: Option<&str>) -> Option<Answer> {
     let socket = TcpStream::connect(address).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
-    exchange(socket, method, address, path, body).ok()?
+    exchange(socket, method, address, path, "", body).ok()?
 }
 
-/// The same over a connection that is open already; `None` when the other side closes it without an answer.
+/// The same over a connection that is open already, with further lines of headers; `None` when the other side closes it without an answer.
 pub fn exchange(
     mut socket: impl Read + Write,
     method: &str,
     host: &str,
     path: &str,
+    headers: &str,
     body: Option<&str>,
 ) -> std::io::Result<Option<Answer>> {
     let body = body.unwrap_or_default();
     write!(
         socket,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: */*\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: */*\r\n{headers}\
          Content-Type: application/vnd.schemaregistry.v1+json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;

@@ -13,6 +13,7 @@
 
 pub mod clients;
 pub mod conversation;
+pub mod embedded;
 pub mod gateway;
 pub mod http;
 pub mod kafka;
@@ -22,4 +23,5 @@ pub mod process;
 pub mod records;
 pub mod registry_clients;
 pub mod relay;
+pub mod slapd;
 pub mod tls;

@@ -1,5 +1,7 @@
 //! `registry.embedded.security`: who may do what.
 
+mod ldap;
+
 use crate::config::section::{Reading, Section};
 use crate::config::units;
 use crate::config::yaml::{Node, Value};
@@ -38,6 +40,9 @@ pub fn read(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Secur
         basic.finish(reading);
         users
     });
+    let ldap = section
+        .take_section("ldap", reading)
+        .map(|section| ldap::read(section, reading));
     section.refuse("bearer", reading);
     let certificates = section
         .take_section("certificates", reading)
@@ -57,17 +62,21 @@ pub fn read(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Secur
         .take_section("limits", reading)
         .map_or_else(LimitOptions::default, |section| limits(section, reading));
     section.finish(reading);
-    if anonymous.is_none() && basic.is_none() && certificates.is_none() {
+    if anonymous.is_none() && basic.is_none() && ldap.is_none() && certificates.is_none() {
         let suggestion = Some("for example `basic: { users: users.txt }`".to_owned());
         reading.report(
             at,
-            "`security` lets nobody in: it has neither `anonymous`, `basic` nor `certificates`",
+            "`security` lets nobody in: it has neither `anonymous`, `basic`, `ldap` nor `certificates`",
             suggestion,
         );
     }
     Some(SecurityOptions {
         users: match basic {
             Some(users) => Some(users?),
+            None => None,
+        },
+        ldap: match ldap {
+            Some(options) => Some(options?),
             None => None,
         },
         certificates: match certificates {

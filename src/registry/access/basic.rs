@@ -1,19 +1,16 @@
 //! Basic authentication: users from a file, each password hashed once in a while and remembered in between.
 
+use super::remembered::Remembered;
 use super::users::{User, Users};
 use arc_swap::ArcSwap;
-use ring::hmac;
-use ring::rand::SystemRandom;
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// A password that was right is not hashed again for this long.
 const REMEMBERED_TIME: Duration = Duration::from_mins(5);
-const REMEMBERED_MAX: usize = 4_096;
 /// Passwords hashed at the same time: each takes a processor and its memory.
 const AT_ONCE: usize = 4;
 /// Whoever waits longer for its turn is told to come again.
@@ -24,21 +21,11 @@ pub struct Basic {
     /// Replaced whole, so that what is remembered of former users goes with them.
     known: ArcSwap<Known>,
     turns: Arc<Semaphore>,
-    /// Of this process: passwords are remembered only under it.
-    secret: hmac::Key,
 }
 
 struct Known {
     users: Users,
-    remembered: Mutex<HashMap<Tag, Remembered>>,
-}
-
-/// An HMAC-SHA256 of a name and a password.
-type Tag = [u8; 32];
-
-struct Remembered {
-    user: Arc<User>,
-    until: Instant,
+    remembered: Remembered<User>,
 }
 
 /// Too many passwords wait to be hashed.
@@ -49,13 +36,10 @@ impl Basic {
     /// # Errors
     /// When the file cannot be read, or a line of it is wrong: which, and why.
     pub fn load(file: PathBuf) -> io::Result<Self> {
-        let secret = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| io::Error::other("the system has no random bytes"))?;
         Ok(Self {
             known: ArcSwap::from_pointee(read(&file)?),
             file,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
-            secret,
         })
     }
 
@@ -71,10 +55,13 @@ impl Basic {
     /// The user whose password was right a short while ago.
     #[must_use]
     pub fn remembered(&self, name: &str, password: &str, now: Instant) -> Option<Arc<User>> {
-        let known = self.known.load();
-        let remembered = known.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = remembered.get(&self.tag(name, password))?;
-        (now < found.until).then(|| found.user.clone())
+        self.known.load().remembered.get(name, password, now)
+    }
+
+    /// Whether the file has a user of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.known.load().users.has(name)
     }
 
     /// Hashes the password, which is slow, on a blocking thread.
@@ -86,36 +73,18 @@ impl Basic {
         let Ok(Ok(turn)) = turn.await else {
             return Err(Busy);
         };
-        let tag = self.tag(&name, &password);
         let known = self.known.load_full();
         let hashing = tokio::task::spawn_blocking(move || {
             let found = known.users.verify(&name, &password);
             if let Some(user) = &found {
-                known.remember(tag, user.clone(), Instant::now());
+                known
+                    .remembered
+                    .put(&name, &password, user.clone(), Instant::now());
             }
             drop(turn);
             found
         });
         Ok(hashing.await.unwrap_or_default())
-    }
-
-    fn tag(&self, name: &str, password: &str) -> Tag {
-        // A name holds no colon: the two cannot be taken for two others.
-        let tag = hmac::sign(&self.secret, format!("{name}:{password}").as_bytes());
-        tag.as_ref().try_into().unwrap_or_default()
-    }
-}
-
-impl Known {
-    fn remember(&self, tag: Tag, user: Arc<User>, now: Instant) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.retain(|_, entry| now < entry.until);
-        }
-        if remembered.len() < REMEMBERED_MAX {
-            let until = now + REMEMBERED_TIME;
-            remembered.insert(tag, Remembered { user, until });
-        }
     }
 }
 
@@ -135,7 +104,7 @@ fn read(file: &std::path::Path) -> io::Result<Known> {
     })?;
     Ok(Known {
         users,
-        remembered: Mutex::default(),
+        remembered: Remembered::new(REMEMBERED_TIME)?,
     })
 }
 

@@ -3,6 +3,8 @@
 use super::audit::{self, Audit, ErrorCode, Line, Written};
 use super::basic::Basic;
 use super::credentials::{Credentials, HeaderError};
+#[cfg(feature = "ldap")]
+use super::ldap::Directory;
 use super::limits::{Buckets, Rate, host_of};
 use super::options::{CertificateName, SecurityOptions, is_name};
 use super::principal::{ClientCertificate, Method, Principal};
@@ -46,6 +48,8 @@ pub struct Guard {
     options: SecurityOptions,
     rules: Arc<Rules>,
     basic: Option<Basic>,
+    #[cfg(feature = "ldap")]
+    directory: Option<Directory>,
     requests: Option<Buckets<Asker>>,
     failures: Buckets<IpAddr>,
     audit: Arc<Audit>,
@@ -120,6 +124,8 @@ impl Guard {
         Ok(Arc::new(Self {
             rules: Arc::new(options.rules.clone()),
             basic: options.users.clone().map(Basic::load).transpose()?,
+            #[cfg(feature = "ldap")]
+            directory: options.ldap.clone().map(Directory::new).transpose()?,
             requests: options.limits.requests.map(Buckets::new),
             failures: Buckets::new(Rate::per_minute(options.limits.failures_per_minute)),
             audit: Arc::new(Audit::start(&options.audit)?),
@@ -148,6 +154,13 @@ impl Guard {
 
     /// Whoever guesses is slowed down, and whoever was right a short while ago is not.
     async fn basic(&self, host: IpAddr, name: String, password: String) -> Result<Principal, Refused> {
+        // A name in the file is the file's alone: nobody else can be given it in the directory.
+        #[cfg(feature = "ldap")]
+        if let Some(directory) = &self.directory
+            && !self.basic.as_ref().is_some_and(|basic| basic.has(&name))
+        {
+            return self.directory_user(directory, host, &name, &password).await;
+        }
         let Some(basic) = &self.basic else {
             return Err(self.failed(host, "invalid_request", &"no passwords are taken"));
         };
@@ -163,6 +176,28 @@ impl Guard {
         let user =
             user.ok_or_else(|| self.failed(host, "invalid_request", &"unknown user or wrong password"))?;
         Ok(self.principal(user.name.clone(), user.groups.clone(), Method::Basic))
+    }
+
+    #[cfg(feature = "ldap")]
+    async fn directory_user(
+        &self,
+        directory: &Directory,
+        host: IpAddr,
+        name: &str,
+        password: &str,
+    ) -> Result<Principal, Refused> {
+        let now = Instant::now();
+        let mut user = directory.remembered(name, password, now);
+        if user.is_none() {
+            self.failures.look(host_of(host), now).map_err(too_many)?;
+            user = directory.verify(name, password).await.map_err(|error| {
+                tracing::warn!(client = %host, "a password could not be verified: {error}");
+                RegistryError::SERVICE_UNAVAILABLE
+            })?;
+        }
+        let user =
+            user.ok_or_else(|| self.failed(host, "invalid_request", &"unknown LDAP user or wrong password"))?;
+        Ok(self.principal(user.name.clone(), user.groups.clone(), Method::Ldap))
     }
 
     fn certificate(&self, parts: &Parts) -> Option<Principal> {
@@ -266,7 +301,7 @@ impl Guard {
     }
 
     fn challenges(&self, _error: Option<&'static str>) -> Vec<String> {
-        let basic = self.basic.is_some();
+        let basic = self.basic.is_some() || self.options.ldap.is_some();
         let basic = basic.then(|| format!(r#"Basic realm="{REALM}", charset="UTF-8""#));
         basic.into_iter().collect()
     }
@@ -283,6 +318,10 @@ impl Reload for Guard {
 
     fn reload(&self) -> Result<(), String> {
         self.audit.reopen();
+        #[cfg(feature = "ldap")]
+        if let Some(directory) = &self.directory {
+            directory.forget().map_err(|error| error.to_string())?;
+        }
         let users = self.basic.as_ref().map_or(Ok(()), Basic::reload);
         users.map_err(|error| error.to_string())
     }

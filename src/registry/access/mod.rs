@@ -1,6 +1,6 @@
 //! Who may do what on the registry's port.
 //!
-//! The way of a request: `guard` finds its line in `routes`, learns who asks from `basic`, `bearer` or the connection's
+//! The way of a request: `guard` finds its line in `routes`, learns who asks from `basic`, `ldap`, `bearer` or the connection's
 //! certificate, holds that against `limits` and `rules`, and writes to `audit` what was written or refused.
 
 mod certificate;
@@ -8,9 +8,12 @@ pub mod audit;
 pub mod basic;
 pub mod credentials;
 pub mod guard;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 pub mod limits;
 pub mod options;
 pub mod principal;
+mod remembered;
 pub mod routes;
 pub mod rules;
 pub mod users;

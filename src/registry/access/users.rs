@@ -86,6 +86,11 @@ impl Users {
         Ok(Self { users, nobody })
     }
 
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.users.contains_key(name)
+    }
+
     /// The user of a name and a password. Slow on purpose, and as slow for a name that nobody has.
     #[must_use]
     pub fn verify(&self, name: &str, password: &str) -> Option<Arc<User>> {
