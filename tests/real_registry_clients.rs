@@ -10,10 +10,13 @@
 
 mod support;
 
+use portcullis::registry::access::users;
+use serde_json::Value;
 use std::sync::LazyLock;
 use support::clients::create_topics;
 use support::gateway::{Portcullis, Setup};
 use support::kafka::Kafka;
+use support::places::scratch;
 use support::registry_clients::{
     Connection, Verdict, go_client, node_clients, python_client, python_of_old, python_serializers,
 };
@@ -37,30 +40,72 @@ fn every_client_works_with_the_kafka_store() {
 }
 
 #[test]
+fn every_client_works_through_tls_with_a_password() {
+    let folder = scratch();
+    let users = folder.path().join("users");
+    let line = users::line("client", "pass: word/%", &["clients".to_owned()]).unwrap();
+    std::fs::write(&users, line).unwrap();
+    let (registry, connection) = secured(
+        "",
+        &format!("basic: {{ users: {} }}", users.display()),
+        "group:clients",
+    );
+    let connection = connection.with("user", "client").with("password", "pass: word/%");
+    clients_work(&registry, &connection, "password");
+    used(&registry, "basic", "client");
+}
+
+#[test]
 fn every_client_works_through_tls_with_a_certificate() {
     let client = KAFKA.authority.sign("client", &["client"]);
-    let (registry, connection) = in_tls(", client_ca: CA");
+    let (registry, connection) = secured(
+        ", client_ca: CA",
+        "certificates: { principal: distinguished_name }",
+        "user:CN=client",
+    );
     let connection = connection
         .with("certificate", client.certificate.to_str().unwrap())
         .with("key", client.key.to_str().unwrap());
     clients_work(&registry, &connection, "certificate");
+    used(&registry, "certificate", "CN=client");
 }
 
-/// `more`: further keys of `tls`; `CA` stands for the authority's certificate.
-fn in_tls(more: &str) -> (Portcullis, Connection) {
+/// A registry in TLS in which `who` may do everything and nobody else anything, and how it is reached. `tls`: further
+/// keys of that section, where `CA` stands for the authority's certificate.
+fn secured(tls: &str, security: &str, who: &str) -> (Portcullis, Connection) {
     let server = KAFKA.authority.sign("registry", &["127.0.0.1"]);
     let ca = KAFKA.authority.certificate();
     let ca = ca.to_str().unwrap();
     let registry = start(|setup| {
         setup.registry_extra = format!(
-            "tls: {{ certificate: {}, key: {}{} }}",
+            "tls: {{ certificate: {}, key: {}{} }}
+security:
+  {security}
+  rules: [ {{ subjects: [\"*\"], admin: [\"{who}\"] }} ]
+  audit: {{ file: audit.jsonl }}
+",
             server.certificate.display(),
             server.key.display(),
-            more.replace("CA", ca)
+            tls.replace("CA", ca)
         );
     });
     let connection = Connection::new(&format!("https://{}", registry.registry)).with("ca", ca);
     (registry, connection)
+}
+
+/// Every write was done by this principal, who said so in this way, and none of its requests was refused access.
+fn used(registry: &Portcullis, method: &str, principal: &str) {
+    let audit = registry.file("audit.jsonl");
+    assert!(audit.lines().count() > 100, "{audit}");
+    for line in audit.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&line["method"], &line["principal"]),
+            (&method.into(), &principal.into()),
+            "{line}"
+        );
+        assert!(![401, 403].map(Value::from).contains(&line["status"]), "{line}");
+    }
 }
 
 fn start(change: impl FnOnce(&mut Setup)) -> Portcullis {

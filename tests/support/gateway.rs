@@ -187,6 +187,11 @@ impl Portcullis {
             .sum()
     }
 
+    /// A file beside its configuration.
+    pub fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
     pub fn signal(&self, name: &str) {
         self.process.signal(name);
     }
