@@ -8,6 +8,13 @@
     clippy::panic
 )]
 
+#[path = "../registry_api/mod.rs"]
+mod registry_api;
+
+mod hostile;
+mod levels;
+mod soundness;
+
 use portcullis::schema::{Incompatibility, ReferencedSchema, Schema, SchemaType};
 use std::collections::HashSet;
 
@@ -62,7 +69,8 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn parse(draft: &str, text: &str, reference: Option<&str>) -> Schema {
+/// The text with its draft's `$schema`.
+fn text_of(draft: &str, text: &str) -> String {
     let meta_schema = match draft {
         "2019" => "https://json-schema.org/draft/2019-09/schema".to_owned(),
         "2020" => "https://json-schema.org/draft/2020-12/schema".to_owned(),
@@ -70,6 +78,10 @@ fn parse(draft: &str, text: &str, reference: Option<&str>) -> Schema {
     };
     let members = text.strip_prefix('{').unwrap();
     let comma = if members == "}" { "" } else { ", " };
+    format!("{{\"$schema\": \"{meta_schema}\"{comma}{members}")
+}
+
+fn parse(draft: &str, text: &str, reference: Option<&str>) -> Schema {
     let references: Vec<_> = reference
         .map(|text| ReferencedSchema {
             name: "r.json".to_owned(),
@@ -77,7 +89,7 @@ fn parse(draft: &str, text: &str, reference: Option<&str>) -> Schema {
         })
         .into_iter()
         .collect();
-    let text = format!("{{\"$schema\": \"{meta_schema}\"{comma}{members}");
+    let text = text_of(draft, text);
     Schema::parse(SchemaType::Json, &text, &references).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
