@@ -17,6 +17,8 @@ pub const UNAVAILABLE: u8 = 69;
 pub const OS_ERROR: u8 = 71;
 /// A file cannot be made or written.
 pub const CANNOT_CREATE: u8 = 73;
+/// Nothing is wrong, it was only ended too early.
+pub const TRY_AGAIN: u8 = 75;
 /// Not permitted: a port below 1024, a file of somebody else.
 pub const NO_PERMISSION: u8 = 77;
 /// The configuration is wrong.

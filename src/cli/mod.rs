@@ -17,7 +17,7 @@ Examples:
   portcullis run --upstream localhost:9092      a gateway on 9192, a registry on 8081, no file needed
   portcullis run --config portcullis.yaml
   portcullis check portcullis.yaml              what is wrong with a configuration
-  portcullis schema check schemas               are these schema files good? Also: register, list, show
+  portcullis schema check schemas               are these schema files good? Also: register, list, show, diff, export
   portcullis explain PC-201                     what a code means, and what to do
 
 RUST_LOG says what is logged (for example RUST_LOG=portcullis=debug); the log goes to standard error.";
@@ -41,7 +41,7 @@ enum Command {
     Demo(demo::DemoOptions),
     /// Reads a configuration and says what is wrong with it; starts nothing.
     Check(check::CheckArgs),
-    /// Schemas in files and in registries: check, register, list, show.
+    /// Schemas in files and in registries: check, register, list, show, diff, export, import.
     Schema(Box<schema::SchemaArgs>),
     /// Explains a violation code.
     Explain(explain::ExplainArgs),

@@ -410,6 +410,15 @@ impl<'a> Checker<'a> {
         Ok(Some(references))
     }
 
+    /// The first selected file's schema, parsed.
+    pub async fn selected_schema(&mut self) -> Result<Option<Schema>, Halt> {
+        let mut selected = self.plan.iter().enumerate().filter(|(_, entry)| entry.selected);
+        match selected.next() {
+            Some((index, entry)) => Ok(Some(self.read(index, entry).await?.schema)),
+            None => Ok(None),
+        }
+    }
+
     /// Where a subject stands after [`Self::check`], or after it was registered.
     pub fn standing(&self, subject: &str) -> Option<Standing> {
         self.standing.get(subject).copied()

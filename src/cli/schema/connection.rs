@@ -64,6 +64,13 @@ impl Stop {
         }
     }
 
+    pub fn data(why: impl Into<String>) -> Self {
+        Self {
+            code: exit::DATA,
+            why: why.into(),
+        }
+    }
+
     /// Says it and gives the exit code.
     pub fn tell(&self) -> ExitCode {
         eprintln!("portcullis: {}", self.why);

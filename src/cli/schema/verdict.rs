@@ -96,7 +96,7 @@ impl Finding {
         }
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         json!({
             "line": self.position.map(|at| at.line),
             "column": self.position.map(|at| at.column),

@@ -5,11 +5,13 @@
 
 mod answers;
 mod error;
+mod pages;
 mod references;
 mod transport;
 
 pub use answers::{CompatibilityAnswer, Registered, SchemaBody, SchemaById, SchemaVersion};
 pub use error::ClientError;
+pub use pages::Pages;
 pub use references::References;
 pub use transport::{ClientOptions, Credentials};
 
@@ -197,8 +199,9 @@ impl Client {
         Ok(())
     }
 
+    /// Registries before 7.0 know no contexts.
     pub async fn contexts(&self) -> Result<Vec<String>, ClientError> {
-        self.get(&["contexts"], &[]).await
+        Ok(found(self.get(&["contexts"], &[]).await)?.unwrap_or_default())
     }
 
     /// The settings of a scope: a subject, a context (`:.billing:`), or without one the default context's. `None` where
@@ -230,6 +233,13 @@ impl Client {
     pub async fn mode(&self, scope: Option<&str>) -> Result<Option<String>, ClientError> {
         let answer: Result<ModeAnswer, _> = self.get(&scoped("mode", scope), &[]).await;
         Ok(found(answer)?.map(|answer| answer.mode))
+    }
+
+    /// The mode that applies in a scope, wherever it is set.
+    pub async fn effective_mode(&self, scope: Option<&str>) -> Result<String, ClientError> {
+        let query = [("defaultToGlobal", "true".to_owned())];
+        let answer: ModeAnswer = self.get(&scoped("mode", scope), &query).await?;
+        Ok(answer.mode)
     }
 
     /// `force`: also IMPORT where there are schemas already.
