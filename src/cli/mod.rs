@@ -6,6 +6,7 @@ mod exit;
 mod explain;
 mod run;
 mod schema;
+mod user;
 
 use crate::telemetry::logs::{self, LogFormat};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -43,6 +44,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Schemas in files and in registries: check, register, list, show, diff, export, import.
     Schema(Box<schema::SchemaArgs>),
+    /// Keeps the file of the registry's users.
+    User(user::UserArgs),
     /// Explains a violation code.
     Explain(explain::ExplainArgs),
 }
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => on_runtime(demo::run(options, log_format)),
         Command::Check(args) => check::check(&args),
         Command::Schema(args) => on_runtime(schema::schema(*args)),
+        Command::User(args) => user::user(args),
         Command::Explain(args) => explain::explain(&args),
     }
 }

@@ -144,7 +144,10 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
     })?;
     let address = listener.local_addr()?;
     let tls = options.tls.map(Tls::read).transpose()?;
-    let guard = options.security.map(Guard::start).transpose()?;
+    let guard = match options.security {
+        Some(security) => Some(Guard::start(security).await?),
+        None => None,
+    };
     let reloaded = [
         tls.clone().map(|tls| tls as Arc<dyn Reload>),
         guard.clone().map(|guard| guard as Arc<dyn Reload>),

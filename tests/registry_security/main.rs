@@ -13,9 +13,13 @@
 
 mod audit;
 mod basic;
+mod bearer;
 mod bypass;
 mod house;
 mod limits;
 #[path = "../ports/mod.rs"]
 mod ports;
 mod roles;
+#[path = "../support/tls.rs"]
+#[allow(dead_code, reason = "one test takes a part of it")]
+mod tls;

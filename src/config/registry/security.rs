@@ -1,5 +1,6 @@
 //! `registry.embedded.security`: who may do what.
 
+mod bearer;
 mod ldap;
 
 use crate::config::section::{Reading, Section};
@@ -43,7 +44,9 @@ pub fn read(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Secur
     let ldap = section
         .take_section("ldap", reading)
         .map(|section| ldap::read(section, reading));
-    section.refuse("bearer", reading);
+    let bearer = section
+        .take_section("bearer", reading)
+        .map(|section| bearer::read(section, reading));
     let certificates = section
         .take_section("certificates", reading)
         .map(|section| certificates(section, reading));
@@ -62,11 +65,18 @@ pub fn read(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Secur
         .take_section("limits", reading)
         .map_or_else(LimitOptions::default, |section| limits(section, reading));
     section.finish(reading);
-    if anonymous.is_none() && basic.is_none() && ldap.is_none() && certificates.is_none() {
+    let ways = [
+        anonymous.is_some(),
+        basic.is_some(),
+        ldap.is_some(),
+        bearer.is_some(),
+        certificates.is_some(),
+    ];
+    if !ways.contains(&true) {
         let suggestion = Some("for example `basic: { users: users.txt }`".to_owned());
         reading.report(
             at,
-            "`security` lets nobody in: it has neither `anonymous`, `basic`, `ldap` nor `certificates`",
+            "`security` lets nobody in: it has neither `anonymous`, `basic`, `ldap`, `bearer` nor `certificates`",
             suggestion,
         );
     }
@@ -77,6 +87,10 @@ pub fn read(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Secur
         },
         ldap: match ldap {
             Some(options) => Some(options?),
+            None => None,
+        },
+        bearer: match bearer {
+            Some(bearer) => Some(bearer?),
             None => None,
         },
         certificates: match certificates {

@@ -2,11 +2,12 @@
 
 use super::audit::{self, Audit, ErrorCode, Line, Written};
 use super::basic::Basic;
+use super::bearer::Bearer;
 use super::credentials::{Credentials, HeaderError};
 #[cfg(feature = "ldap")]
 use super::ldap::Directory;
 use super::limits::{Buckets, Rate, host_of};
-use super::options::{CertificateName, SecurityOptions, is_name};
+use super::options::{CertificateName, KeySource, SecurityOptions, is_name};
 use super::principal::{ClientCertificate, Method, Principal};
 use super::routes::{self, Need, Route, Wanted};
 use super::rules::{Role, Roles, Rules, Target};
@@ -50,6 +51,7 @@ pub struct Guard {
     basic: Option<Basic>,
     #[cfg(feature = "ldap")]
     directory: Option<Directory>,
+    bearer: Option<Arc<Bearer>>,
     requests: Option<Buckets<Asker>>,
     failures: Buckets<IpAddr>,
     audit: Arc<Audit>,
@@ -120,12 +122,17 @@ impl Asked {
 impl Guard {
     /// # Errors
     /// When a file that the options name cannot be used.
-    pub fn start(options: SecurityOptions) -> io::Result<Arc<Self>> {
+    pub async fn start(options: SecurityOptions) -> io::Result<Arc<Self>> {
+        let bearer = match options.bearer.clone() {
+            Some(bearer) => Some(Bearer::start(bearer).await?),
+            None => None,
+        };
         Ok(Arc::new(Self {
             rules: Arc::new(options.rules.clone()),
             basic: options.users.clone().map(Basic::load).transpose()?,
             #[cfg(feature = "ldap")]
             directory: options.ldap.clone().map(Directory::new).transpose()?,
+            bearer,
             requests: options.limits.requests.map(Buckets::new),
             failures: Buckets::new(Rate::per_minute(options.limits.failures_per_minute)),
             audit: Arc::new(Audit::start(&options.audit)?),
@@ -147,7 +154,7 @@ impl Guard {
                 Err(error @ HeaderError::Token) => Err(self.failed(host, "invalid_token", &error)),
                 Err(error) => Err(self.failed(host, "invalid_request", &error)),
                 Ok(Credentials::Basic { name, password }) => self.basic(host, name, password).await,
-                Ok(Credentials::Bearer(_)) => Err(self.failed(host, "invalid_token", &"no tokens are taken")),
+                Ok(Credentials::Bearer(token)) => self.bearer(host, &token).await,
             },
         }
     }
@@ -198,6 +205,15 @@ impl Guard {
         let user =
             user.ok_or_else(|| self.failed(host, "invalid_request", &"unknown LDAP user or wrong password"))?;
         Ok(self.principal(user.name.clone(), user.groups.clone(), Method::Ldap))
+    }
+
+    async fn bearer(&self, host: IpAddr, token: &str) -> Result<Principal, Refused> {
+        let Some(bearer) = &self.bearer else {
+            return Err(self.failed(host, "invalid_token", &"no tokens are taken"));
+        };
+        let claims = bearer.verify(token).await;
+        let claims = claims.map_err(|error| self.failed(host, "invalid_token", &error))?;
+        Ok(self.principal(claims.name, claims.groups, Method::Bearer))
     }
 
     fn certificate(&self, parts: &Parts) -> Option<Principal> {
@@ -300,20 +316,32 @@ impl Guard {
         response
     }
 
-    fn challenges(&self, _error: Option<&'static str>) -> Vec<String> {
-        let basic = self.basic.is_some() || self.options.ldap.is_some();
-        let basic = basic.then(|| format!(r#"Basic realm="{REALM}", charset="UTF-8""#));
-        basic.into_iter().collect()
+    /// What may be sent instead (RFC 7617, RFC 6750).
+    fn challenges(&self, error: Option<&'static str>) -> Vec<String> {
+        let mut challenges = Vec::new();
+        if self.basic.is_some() || self.options.ldap.is_some() {
+            challenges.push(format!(r#"Basic realm="{REALM}", charset="UTF-8""#));
+        }
+        if self.bearer.is_some() {
+            let error = error.map_or_else(String::new, |error| format!(r#", error="{error}""#));
+            challenges.push(format!(r#"Bearer realm="{REALM}"{error}"#));
+        }
+        challenges
     }
 }
 
 impl Reload for Guard {
     fn what(&self) -> &'static str {
-        "users"
+        "users and keys"
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        self.options.users.iter().cloned().collect()
+        let keys = self.options.bearer.as_ref().map(|bearer| &bearer.keys);
+        let keys = keys.and_then(|keys| match keys {
+            KeySource::File(path) => Some(path),
+            KeySource::Url { .. } => None,
+        });
+        self.options.users.iter().chain(keys).cloned().collect()
     }
 
     fn reload(&self) -> Result<(), String> {
@@ -323,7 +351,17 @@ impl Reload for Guard {
             directory.forget().map_err(|error| error.to_string())?;
         }
         let users = self.basic.as_ref().map_or(Ok(()), Basic::reload);
-        users.map_err(|error| error.to_string())
+        let keys = self.bearer.as_ref().map_or(Ok(()), |bearer| bearer.reload());
+        let wrong: Vec<String> = [users, keys]
+            .into_iter()
+            .filter_map(Result::err)
+            .map(|error| error.to_string())
+            .collect();
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(wrong.join("; "))
+        }
     }
 }
 

@@ -6,8 +6,11 @@
 mod certificate;
 pub mod audit;
 pub mod basic;
+pub mod bearer;
+pub mod claims;
 pub mod credentials;
 pub mod guard;
+pub mod keys;
 #[cfg(feature = "ldap")]
 pub mod ldap;
 pub mod limits;

@@ -15,6 +15,7 @@ pub struct SecurityOptions {
     pub users: Option<PathBuf>,
     /// Users that are not in the file.
     pub ldap: Option<LdapOptions>,
+    pub bearer: Option<BearerOptions>,
     pub certificates: Option<CertificateName>,
     pub rules: Rules,
     /// Groups by name, with the principals that are in them however these have said who they are.
@@ -74,6 +75,30 @@ impl fmt::Debug for LdapOptions {
             .field("groups", &self.groups)
             .finish_non_exhaustive()
     }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BearerOptions {
+    pub keys: KeySource,
+    pub issuer: String,
+    /// One of them must be in the token's `aud`.
+    pub audiences: Vec<String>,
+    pub clock_skew: Duration,
+    pub principal_claim: String,
+    pub groups_claim: String,
+}
+
+/// Where the key set (RFC 7517) is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeySource {
+    File(PathBuf),
+    Url {
+        /// https, or http on this machine.
+        url: String,
+        /// Certificate authorities (PEM) instead of the system's.
+        ca: Option<PathBuf>,
+        refresh: Duration,
+    },
 }
 
 /// What of a certificate's subject is the principal's name.
