@@ -147,7 +147,8 @@ fn what_is_added_is_found_added_once_and_gone_when_removed() {
                 continue;
             };
             let again = case.changed(&with, &add).unwrap();
-            assert_eq!(again.canonical(), with.canonical(), "{}", case.name());
+            // Protobuf's options may change places, as in a Java hash map.
+            assert_eq!(again.normalized(), with.normalized(), "{}", case.name());
             let found = with.tagged().unwrap();
             // A definition of a later draft is found below `$defs`, too.
             let is_found = found
@@ -156,11 +157,12 @@ fn what_is_added_is_found_added_once_and_gone_when_removed() {
             assert!(is_found, "{}: {found:?}", case.name());
             let nothing = case.changed(&schema, &remove).unwrap();
             let without = case.changed(&with, &remove).unwrap();
-            assert_eq!(without.canonical(), nothing.canonical(), "{}", case.name());
+            // Protobuf's options lose a dot before their names.
+            assert_eq!(without.normalized(), nothing.normalized(), "{}", case.name());
             held += 1;
         }
     }
-    assert!(held > 90, "{held}");
+    assert!(held > 100, "{held}");
 }
 
 fn order(tags: &Value) -> Value {
@@ -393,4 +395,55 @@ async fn tags_are_found_by_their_names_or_all_of_them() {
         .map(|key| text.find(key).unwrap())
         .collect();
     assert!(order.is_sorted(), "{text}");
+}
+
+#[tokio::test]
+async fn tags_of_all_languages_are_added_propagated_and_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let api = open(folder.path()).await;
+    let proto =
+        |more: &str| format!("syntax = \"proto3\";\npackage p;\nmessage M {{ string a = 1; {more} }}\n");
+    let object = |more: Value| json!({ "type": "object", "properties": more }).to_string();
+    let texts = [
+        ("PROTOBUF", "M.a", proto(""), proto("string b = 2;")),
+        (
+            "JSON",
+            "object.a",
+            object(json!({ "a": { "type": "string" } })),
+            object(json!({ "a": { "type": "string" }, "b": { "type": "string" } })),
+        ),
+    ];
+    for (language, path, old, new) in texts {
+        api.put(&format!("/config/{language}"), json!({ "compatibility": "NONE" }))
+            .await;
+        let body =
+            json!({ "schemaType": language, "schema": old, "schemaTagsToAdd": [field(path, &["PII"])] });
+        let (status, first) = register(&api, language, body).await;
+        assert_eq!(status, 200, "{first}");
+        let body = json!({ "schemaType": language, "schema": new, "propagateSchemaTags": true });
+        let (status, second) = register(&api, language, body).await;
+        assert_eq!((status, &second["version"]), (200, &json!(2)), "{second}");
+        let change =
+            json!({ "tagsToAdd": [field(path, &["MAIL"])], "tagsToRemove": [field(path, &["PII"])] });
+        let (status, third) = api
+            .post(&format!("/subjects/{language}/versions/2/tags"), change)
+            .await;
+        assert_eq!((status, &third["version"]), (200, &json!(3)), "{third}");
+        for (version, tag) in [(1, "PII"), (2, "PII"), (3, "MAIL")] {
+            let (_, found) = api
+                .get(&format!("/subjects/{language}/versions/{version}?findTags=*"))
+                .await;
+            assert_eq!(
+                found["schemaTags"],
+                json!([field(path, &[tag])]),
+                "{language} {version}"
+            );
+        }
+        // What was stored reads again, also as references do.
+        let body = json!({ "schemaType": language, "schema": third["schema"] });
+        assert_eq!(
+            api.post(&format!("/subjects/{language}"), body).await.1["version"],
+            3
+        );
+    }
 }

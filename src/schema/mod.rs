@@ -328,10 +328,7 @@ impl Schema {
         match self {
             Self::Avro(schema) => schema.retagged(changes),
             Self::Json(schema) => schema.retagged(changes),
-            Self::Protobuf(_) => Err(SchemaError::Invalid(format!(
-                "tags are not edited in {} schemas",
-                self.schema_type().as_str()
-            ))),
+            Self::Protobuf(schema) => schema.retagged(changes),
         }
     }
 
@@ -344,7 +341,7 @@ impl Schema {
         match self {
             Self::Avro(schema) => schema.tagged(),
             Self::Json(schema) => schema.tagged(),
-            Self::Protobuf(_) => Ok(Vec::new()),
+            Self::Protobuf(schema) => schema.tagged(),
         }
     }
 

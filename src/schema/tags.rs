@@ -80,8 +80,8 @@ pub struct TagChanges {
 /// What becomes of one entity.
 pub struct TagEdit<'a> {
     pub entity: &'a Entity,
-    add: Vec<&'a str>,
-    remove: Vec<&'a str>,
+    pub add: Vec<&'a str>,
+    pub remove: Vec<&'a str>,
 }
 
 impl TagChanges {

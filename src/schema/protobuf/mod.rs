@@ -12,6 +12,7 @@ mod walk;
 mod values;
 mod explain;
 mod merged;
+mod tags;
 
 pub mod parse;
 pub mod validate;

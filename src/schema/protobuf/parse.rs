@@ -20,7 +20,7 @@ pub struct ProtobufSchema {
     /// The file as it was written: type names not resolved, options not interpreted.
     pub(super) written: FileDescriptorProto,
     /// The same as its text says it.
-    tree: syntax::File,
+    pub(super) tree: syntax::File,
     /// Full names of the messages behind maps that are spelled out as messages, in this file and its imports.
     pub(super) spelled_entries: HashSet<String>,
 }

@@ -46,6 +46,7 @@ pub(super) fn read<'a>(name: &str, text: &'a str, budget: &mut Budget) -> Result
             let mut written = FileDescriptorProto::from(file);
             note_syntax(&mut written);
             written.source_code_info = None;
+            let written = with_meta(written);
             Source {
                 written,
                 origin: Origin::Text(text),
@@ -204,7 +205,8 @@ impl Source<'_> {
                 return Ok(());
             }
             if let Ok(file) = File::from_source(&name, text)
-                && let Err(located) = pool.add_file_descriptor_proto(FileDescriptorProto::from(file))
+                && let Err(located) =
+                    pool.add_file_descriptor_proto(with_meta(FileDescriptorProto::from(file)))
             {
                 error = located.with_source_code(text);
             }
@@ -225,12 +227,40 @@ impl Source<'_> {
 /// A file that came as text, as the linker wants it.
 fn as_linked(mut file: FileDescriptorProto) -> FileDescriptorProto {
     file.source_code_info = None;
+    file = with_meta(file);
     file.message_type.iter_mut().for_each(interpret_map_entry);
     if file.syntax() == "proto3" {
         file.enum_type.iter_mut().for_each(zero_first);
         file.message_type.iter_mut().for_each(zero_first_within);
     }
     file
+}
+
+/// Where Confluent's own options are.
+const META: &str = "confluent/meta.proto";
+
+/// Confluent's registry knows its own options without their import, and writes them so where it adds a tag.
+fn with_meta(mut file: FileDescriptorProto) -> FileDescriptorProto {
+    let is_there = file.package() == "confluent" || file.dependency.iter().any(|path| path == META);
+    if !is_there && file.message_type.iter().any(uses_meta) {
+        file.dependency.push(META.to_owned());
+    }
+    file
+}
+
+fn uses_meta(message: &DescriptorProto) -> bool {
+    let own = message
+        .options
+        .iter()
+        .flat_map(|options| &options.uninterpreted_option);
+    let of_fields = message.field.iter().filter_map(|field| field.options.as_ref());
+    let of_fields = of_fields.flat_map(|options| &options.uninterpreted_option);
+    let is_meta = |option: &UninterpretedOption| {
+        let name = option.name.first().map_or("", |part| part.name_part.as_str());
+        let name = name.strip_prefix('.').unwrap_or(name);
+        matches!(name, "confluent.message_meta" | "confluent.field_meta")
+    };
+    own.chain(of_fields).any(is_meta) || message.nested_type.iter().any(uses_meta)
 }
 
 /// Confluent's registry stores what came as a descriptor with the messages behind its map fields spelled out
