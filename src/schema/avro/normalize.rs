@@ -327,7 +327,13 @@ fn logical_type<'p>(model: &Model, kind: &Kind, properties: &'p Properties) -> O
     let fits = match name {
         "decimal" => is_decimal(kind, properties),
         "big-decimal" => matches!(kind, Kind::Bytes),
-        "uuid" => matches!(kind, Kind::String | Kind::Fixed { size: 16, .. }),
+        // Java sees a string, and not an UUID, where its class of strings is named.
+        "uuid" => {
+            matches!(kind, Kind::String | Kind::Fixed { size: 16, .. })
+                && !properties
+                    .iter()
+                    .any(|(key, value)| key == "avro.java.string" && value.is_string())
+        }
         "duration" => matches!(kind, Kind::Fixed { size: 12, .. }),
         "date" | "time-millis" => matches!(kind, Kind::Int),
         "time-micros"

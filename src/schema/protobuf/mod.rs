@@ -4,6 +4,7 @@
 mod builtin;
 mod limits;
 mod source;
+mod lenient;
 mod syntax;
 mod canonical;
 pub mod compat;

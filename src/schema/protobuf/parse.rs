@@ -100,6 +100,8 @@ impl ProtobufSchema {
     #[must_use]
     pub fn serialized(&self) -> String {
         let mut file = self.file.file_descriptor_proto().clone();
+        // So Confluent's registry calls it.
+        file.name = Some("default".to_owned());
         forget_derived_json_names(&mut file.message_type, &self.written.message_type);
         BASE64_STANDARD.encode(file.encode_to_vec())
     }

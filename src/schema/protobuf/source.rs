@@ -1,8 +1,8 @@
 //! One file: from what was registered (text, or base64 of a descriptor) to a descriptor that is not yet linked.
 
+use super::lenient::{as_linked, respelled, with_meta};
 use super::limits::{self, Budget, DESCRIPTOR_BYTES_MAX};
 use super::parse::file_label;
-use super::{canonical, syntax};
 use crate::schema::SchemaError;
 use crate::schema::place::Place;
 use base64::Engine;
@@ -74,12 +74,6 @@ fn located(name: &str, text: &str, error: &protox::Error) -> SchemaError {
         Some(place) => SchemaError::InvalidAt { what, place },
         None => SchemaError::Invalid(what),
     }
-}
-
-/// A text that Confluent's registry takes and the linker does not, in a spelling of which it takes more.
-fn respelled(name: &str, text: &str) -> Option<File> {
-    let tree = syntax::for_linker(syntax::parse(text).ok()?);
-    File::from_source(name, &canonical::print(&tree)).ok()
 }
 
 /// The parser does not say whether proto2 was written or meant by silence; the position of the statement does.
@@ -224,73 +218,6 @@ impl Source<'_> {
     }
 }
 
-/// A file that came as text, as the linker wants it.
-fn as_linked(mut file: FileDescriptorProto) -> FileDescriptorProto {
-    file.source_code_info = None;
-    file = with_meta(file);
-    file.message_type.iter_mut().for_each(interpret_map_entry);
-    if file.syntax() == "proto3" {
-        file.enum_type.iter_mut().for_each(zero_first);
-        file.message_type.iter_mut().for_each(zero_first_within);
-    }
-    file
-}
-
-/// Where Confluent's own options are.
-const META: &str = "confluent/meta.proto";
-
-/// Confluent's registry knows its own options without their import, and writes them so where it adds a tag.
-fn with_meta(mut file: FileDescriptorProto) -> FileDescriptorProto {
-    let is_there = file.package() == "confluent" || file.dependency.iter().any(|path| path == META);
-    if !is_there && file.message_type.iter().any(uses_meta) {
-        file.dependency.push(META.to_owned());
-    }
-    file
-}
-
-fn uses_meta(message: &DescriptorProto) -> bool {
-    let own = message
-        .options
-        .iter()
-        .flat_map(|options| &options.uninterpreted_option);
-    let of_fields = message.field.iter().filter_map(|field| field.options.as_ref());
-    let of_fields = of_fields.flat_map(|options| &options.uninterpreted_option);
-    let is_meta = |option: &UninterpretedOption| {
-        let name = option.name.first().map_or("", |part| part.name_part.as_str());
-        let name = name.strip_prefix('.').unwrap_or(name);
-        matches!(name, "confluent.message_meta" | "confluent.field_meta")
-    };
-    own.chain(of_fields).any(is_meta) || message.nested_type.iter().any(uses_meta)
-}
-
-/// Confluent's registry stores what came as a descriptor with the messages behind its map fields spelled out
-/// (`option map_entry = true;`), which protoc would refuse.
-fn interpret_map_entry(message: &mut DescriptorProto) {
-    if is_explicit_map_entry(message)
-        && let Some(options) = &mut message.options
-    {
-        options
-            .uninterpreted_option
-            .retain(|option| !names(option, "map_entry"));
-        options.map_entry = Some(true);
-    }
-    message.nested_type.iter_mut().for_each(interpret_map_entry);
-}
-
-/// The linker wants zero first in proto3. Confluent's registry does not: its normalised form, which it stores, has
-/// negative numbers before it.
-fn zero_first(enumeration: &mut EnumDescriptorProto) {
-    let zero = enumeration.value.iter().position(|value| value.number() == 0);
-    if let Some(values) = zero.and_then(|zero| enumeration.value.get_mut(..=zero)) {
-        values.rotate_right(1);
-    }
-}
-
-fn zero_first_within(message: &mut DescriptorProto) {
-    message.enum_type.iter_mut().for_each(zero_first);
-    message.nested_type.iter_mut().for_each(zero_first_within);
-}
-
 /// Spelled out in the text as a message of its own.
 pub(super) fn is_explicit_map_entry(message: &DescriptorProto) -> bool {
     message.options.as_ref().is_some_and(|options| {
@@ -320,7 +247,7 @@ pub(super) fn group_names<'a>(
         .collect()
 }
 
-fn names(option: &UninterpretedOption, name: &str) -> bool {
+pub(super) fn names(option: &UninterpretedOption, name: &str) -> bool {
     matches!(option.name.as_slice(), [part] if !part.is_extension && part.name_part == name)
 }
 

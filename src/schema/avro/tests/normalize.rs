@@ -97,3 +97,17 @@ fn references_stay_names_when_normalised_and_are_written_out_when_resolved() {
         r#"{"type":"record","name":"B","namespace":"n","fields":[{"name":"a","type":{"type":"record","name":"A","fields":[]}}],"x":1,"b":2}"#
     );
 }
+
+#[test]
+fn a_uuid_whose_class_of_strings_is_named_is_a_string_with_properties() {
+    let named = r#"{"type":"string","logicalType":"uuid","avro.java.string":"String"}"#;
+    assert_eq!(
+        normalized(named),
+        r#"{"type":"string","avro.java.string":"String","logicalType":"uuid"}"#
+    );
+    let other = r#"{"type":"string","aa":"String","logicalType":"uuid"}"#;
+    assert_eq!(
+        normalized(other),
+        r#"{"type":"string","logicalType":"uuid","aa":"String"}"#
+    );
+}
