@@ -337,6 +337,22 @@ fn values_out_of_their_bounds_are_refused_with_an_example() {
             "`listener.tls.key` is missing",
         ),
         (
+            "registry: { embedded: { security: { ldap: { url: \"ldap.example.com\" } } } }",
+            "is neither `ldaps://HOST:PORT` nor `ldap://HOST:PORT`",
+        ),
+        (
+            "registry: { embedded: { security: { ldap: { url: \"ldaps://l\", user_dn: \"uid=x\" } } } }",
+            "`uid=x` has no `{user}`",
+        ),
+        (
+            "registry: { embedded: { security: { ldap: { url: \"ldaps://l\", bind_dn: \"cn=r\", user_dn: \"uid={user}\" } } } }",
+            "`bind_dn` and `bind_password` go together",
+        ),
+        (
+            "registry: { embedded: { security: { ldap: { url: \"ldaps://l\" } } } }",
+            "finds users by either `user_dn` or `user_search`",
+        ),
+        (
             "registry: { embedded: { tls: { key: k } } }",
             "`registry.embedded.tls.certificate` is missing; for example `certificate: server.pem`",
         ),

@@ -202,15 +202,12 @@ fn fill<'v>(template: &str, value: &dyn Fn(&str) -> Cow<'v, str>) -> String {
     let mut rest = template;
     while let Some((before, from)) = rest.split_once('{') {
         filled.push_str(before);
-        match from.split_once('}') {
-            Some((name @ ("user" | "dn"), after)) => {
-                filled.push_str(&value(name));
-                rest = after;
-            }
-            _ => {
-                filled.push('{');
-                rest = from;
-            }
+        if let Some((name @ ("user" | "dn"), after)) = from.split_once('}') {
+            filled.push_str(&value(name));
+            rest = after;
+        } else {
+            filled.push('{');
+            rest = from;
         }
     }
     filled + rest
