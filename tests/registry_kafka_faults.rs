@@ -151,6 +151,7 @@ async fn started_before_its_brokers_it_says_that_it_is_loading_and_then_serves()
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,
         tls: None,
+        security: None,
     };
     let health = Health::default();
     let starting = tokio::spawn(registry::start(options, health.clone()));
