@@ -1,11 +1,12 @@
 //! Drafts 2019-09 and 2020-12 as Confluent's `SchemaTranslator` makes shapes of them: each keyword gives a part, and parts
-//! are joined in the order of the text; what does not fit together becomes an `allOf`.
+//! are joined one after the other; what does not fit together becomes an `allOf`. Their order is not that of the text,
+//! so that does not count.
 
 use super::keywords::{Keywords, Kind, names_by_name, names_in, type_alone};
 use super::model::{
     ArrayShape, Criterion, Loader, Node, NodeId, Number, ObjectShape, Rest, Shape, Text, TooComplex,
 };
-use crate::schema::json::document::Json;
+use crate::schema::json::document::{Json, Object};
 use crate::schema::json::resources::Located;
 
 /// `contains` without `minContains` means one.
@@ -50,7 +51,7 @@ pub fn load<'a>(loader: &mut Loader<'a, '_>, located: Located<'a>) -> Result<Nod
 
 fn joined<'a>(keywords: &mut Keywords<'a, '_, '_>) -> Result<Option<Joined<'a>>, TooComplex> {
     let mut parts = Vec::new();
-    for (keyword, value) in keywords.object.iter() {
+    for (keyword, value) in in_order(keywords.object) {
         parts.extend(part(keywords, keyword, value)?);
     }
     let properties = keywords.named("properties")?;
@@ -75,6 +76,22 @@ fn joined<'a>(keywords: &mut Keywords<'a, '_, '_>) -> Result<Option<Joined<'a>>,
         });
     }
     Ok(joined)
+}
+
+/// The keywords in the order in which Java's `HashMap` holds them, as which `JsonSkemaObjectDeserializer` reads a schema: by
+/// the buckets of their hashes.
+fn in_order(object: &Object) -> Vec<(&str, &Json)> {
+    // Twice as many buckets whenever more than three quarters are taken.
+    let buckets = (object.len() * 4).div_ceil(3).next_power_of_two().max(16) as u32;
+    let bucket = |name: &str| {
+        let hash = name.encode_utf16().fold(0u32, |hash, unit| {
+            hash.wrapping_mul(31).wrapping_add(u32::from(unit))
+        });
+        (hash ^ (hash >> 16)) & (buckets - 1)
+    };
+    let mut members: Vec<_> = object.iter().collect();
+    members.sort_by_key(|(name, _)| bucket(name));
+    members
 }
 
 /// What one keyword says. `None`: nothing, or it is read after the others.
