@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
+#![allow(clippy::format_push_string, reason = "small texts, once")]
 
 mod registry_process;
 
@@ -391,4 +392,171 @@ fn two_versions_and_a_file_are_compared() {
     assert!(broken.err.contains("a.avsc:2:9: not JSON"), "{broken:#?}");
     assert_eq!(diff(&["a", "1", "7"]).code, 66);
     assert_eq!(diff(&["a", "1", "x"]).code, 64);
+}
+
+/// As many versions as it takes to be interrupted among them.
+fn large(versions: usize) -> String {
+    let mut text = String::from("{\"export\":{\"format\":1}}\n");
+    for number in 1..=versions {
+        let version = json!({ "schema": {
+            "subject": format!("s{}", number % 500), "version": 1 + number / 500, "id": number,
+            "schemaType": "AVRO", "schema": record(&format!("R{number}"), &[]), "deleted": false,
+        } });
+        text.push_str(&format!("{version}\n"));
+    }
+    text + &format!("{{\"end\":{{\"schemas\":{versions},\"configs\":0,\"modes\":0}}}}\n")
+}
+
+#[test]
+fn an_import_that_is_interrupted_gives_the_mode_back_and_goes_on_later() {
+    let house = House::new();
+    let registry = Registry::start();
+    std::fs::write(house.path().join("large.jsonl"), large(2_000)).unwrap();
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args([
+            "schema",
+            "import",
+            "--from",
+            "large.jsonl",
+            "--registry",
+            &registry.url(),
+        ])
+        .current_dir(house.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while registry.ok("GET", "/subjects", "").as_array().unwrap().len() < 20 {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    assert_eq!(registry.ok("GET", "/mode", "")["mode"], "IMPORT");
+    let id = child.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let said = Said::from(child.wait_with_output().unwrap());
+    assert_eq!(said.code, 75, "{said:#?}");
+    assert!(
+        said.err
+            .contains("interrupted; the same command with --merge goes on"),
+        "{said:#?}"
+    );
+    assert_eq!(registry.ok("GET", "/mode", "")["mode"], "READWRITE");
+    let said = house.import(
+        &registry,
+        "large.jsonl",
+        &["--merge", "--verify", "--output", "json"],
+    );
+    assert_eq!(said.code, 0, "{said:#?}");
+    let told = said.json();
+    let (new, old) = (
+        told["registered"].as_u64().unwrap(),
+        told["already_there"].as_u64().unwrap(),
+    );
+    assert!(new > 0 && old > 0 && new + old == 2_000, "{told}");
+    assert_eq!(
+        house
+            .export(&registry, "again.jsonl")
+            .matches("{\"schema\":{")
+            .count(),
+        2_000
+    );
+}
+
+/// Numbers that look random, the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// Does something to a registry; what it refuses is as good.
+fn meddle(registry: &Registry, dice: &mut Dice) {
+    let subject = ["a", "b", "c%2Fd", ":.x:a", ":.x:e", ":.y:b"][dice.below(6) as usize];
+    let version = 1 + dice.below(4);
+    match dice.below(12) {
+        0..=5 => {
+            let mut body = json!({ "schema": record(&format!("R{}", dice.below(6)), &[]) });
+            if dice.below(3) == 0 {
+                let referenced = ["a", "b", "e"][dice.below(3) as usize];
+                body["schema"] = record(&format!("User{}", dice.below(6)), &[]).into();
+                body["references"] = json!([{ "name": "any", "subject": referenced, "version": version }]);
+            }
+            if dice.below(3) == 0 {
+                body["metadata"] = json!({ "properties": { "p": dice.below(2).to_string() } });
+            }
+            registry.call(
+                "POST",
+                &format!("/subjects/{subject}/versions"),
+                &body.to_string(),
+            );
+        }
+        6 | 7 => {
+            registry.call("DELETE", &format!("/subjects/{subject}/versions/{version}"), "");
+        }
+        8 => {
+            registry.call(
+                "DELETE",
+                &format!("/subjects/{subject}/versions/{version}?permanent=true"),
+                "",
+            );
+        }
+        9 => {
+            registry.call("DELETE", &format!("/subjects/{subject}"), "");
+        }
+        10 => {
+            let level = ["NONE", "FULL"][dice.below(2) as usize];
+            let body = json!({ "compatibility": level, "compatibilityGroup": "g" }).to_string();
+            registry.call("PUT", &format!("/config/{subject}"), &body);
+        }
+        _ => {
+            registry.call("PUT", &format!("/mode/{subject}"), r#"{"mode":"READWRITE"}"#);
+        }
+    }
+}
+
+#[test]
+fn whatever_was_done_to_a_registry_its_export_is_the_same_after_an_import() {
+    let seed = std::env::var("PORTCULLIS_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or(20_261_128);
+    let (mut deleted, mut referring) = (0, 0);
+    for round in 0..4 {
+        let house = House::new();
+        let (one, two) = (Registry::start(), Registry::start());
+        let mut dice = Dice(seed.wrapping_mul(round + 1) | 1);
+        one.ok("PUT", "/config", r#"{"compatibility":"NONE"}"#);
+        for context in [":.x:", ":.y:"] {
+            one.ok(
+                "PUT",
+                &format!("/config/{context}"),
+                r#"{"compatibility":"NONE"}"#,
+            );
+        }
+        for _ in 0..300 {
+            meddle(&one, &mut dice);
+        }
+        let first = house.export(&one, "one.jsonl");
+        deleted += first.matches("\"deleted\":true").count();
+        referring += first.matches("\"references\":").count();
+        let said = house.import(&two, "one.jsonl", &["--verify"]);
+        assert_eq!(said.code, 0, "seed {seed}, round {round}: {said:#?}");
+        assert_eq!(
+            first,
+            house.export(&two, "two.jsonl"),
+            "seed {seed}, round {round}"
+        );
+    }
+    // The pinned seed does what the test is for.
+    assert!(deleted > 20 && referring > 5, "{deleted} {referring}");
 }

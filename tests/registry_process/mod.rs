@@ -28,6 +28,11 @@ pub struct Registry {
 
 impl Registry {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// `more`: settings of `registry.embedded` besides, for example `tls: { … }`.
+    pub fn start_with(more: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let first = free_ports(HOST, 4);
         let port = first + 2;
@@ -35,7 +40,7 @@ impl Registry {
             "upstream: {{ bootstrap_servers: [\"{HOST}:1\"] }}\n\
              gateway: {{ listeners: [{{ name: a, address: \"{HOST}:{first}\", advertised_host: localhost,\n  \
                routing: {{ port_per_broker: {{ first_port: {}, brokers: 1 }} }} }}] }}\n\
-             registry: {{ embedded: {{ listen: \"{HOST}:{port}\", store: {{ file: ./registry }} }} }}\n\
+             registry: {{ embedded: {{ listen: \"{HOST}:{port}\", store: {{ file: ./registry }}, {more} }} }}\n\
              admin: {{ listen: \"{HOST}:{}\" }}\n",
             first + 1,
             first + 3
@@ -51,7 +56,14 @@ impl Registry {
             .unwrap();
         let mut registry = Self { child, port, data };
         let deadline = Instant::now() + Duration::from_mins(1);
-        while registry.call("GET", "/subjects", "").is_none() {
+        // Over TLS nothing is asked: it listens once it is ready.
+        let ready = |registry: &Self| match more {
+            "" => registry
+                .call("GET", "/subjects", "")
+                .is_some_and(|(status, _)| status == 200),
+            _ => TcpStream::connect((HOST, registry.port)).is_ok(),
+        };
+        while !ready(&registry) {
             let log = std::fs::read_to_string(registry.data.path().join("log")).unwrap();
             assert!(registry.child.try_wait().unwrap().is_none(), "ended: {log}");
             assert!(Instant::now() < deadline, "not ready: {log}");
