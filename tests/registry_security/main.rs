@@ -15,6 +15,8 @@ mod audit;
 mod basic;
 mod bearer;
 mod bypass;
+mod certificates;
+mod command;
 mod house;
 mod limits;
 #[path = "../ports/mod.rs"]

@@ -248,3 +248,6 @@ fn limits(mut section: Section<'_>, reading: &mut Reading<'_>) -> LimitOptions {
     section.finish(reading);
     limits
 }
+
+#[cfg(test)]
+mod tests;
