@@ -73,7 +73,7 @@ async fn open_led(topic: &str) -> (Api, Leadership, Health) {
 async fn refused(options: KafkaStoreOptions) -> String {
     let store = StoreOptions::Kafka(options);
     let opening = registry::open(store, CompatibilityLevel::Backward, Health::default());
-    let opened = tokio::time::timeout(Duration::from_secs(60), opening)
+    let opened = tokio::time::timeout(Duration::from_mins(1), opening)
         .await
         .unwrap();
     opened.err().expect("it opened").to_string()
@@ -140,7 +140,7 @@ fn golden() -> Vec<Text> {
 }
 
 async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !holds().await {
         assert!(Instant::now() < deadline, "{what}: not within a minute");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -605,7 +605,7 @@ async fn a_log_that_was_compacted_gives_the_same_state() {
     let mut left = written as usize;
     while left >= 20 {
         assert!(
-            started.elapsed() < Duration::from_secs(60),
+            started.elapsed() < Duration::from_mins(1),
             "{left} of {written} records are left"
         );
         left = raw(topic, 1).len();

@@ -5,6 +5,10 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "most of it is threads and processes, with no runtime to block"
+)]
 
 mod support;
 
@@ -109,7 +113,7 @@ fn a_leader_of_the_log_that_dies_is_followed_by_another_and_nothing_acknowledged
                 answer.status == 200
             });
         }
-        assert!(started.elapsed() < Duration::from_secs(60));
+        assert!(started.elapsed() < Duration::from_mins(1));
         kafka.restart(node);
     }
     assert_eq!(given, (1..=15).collect::<Vec<u32>>());
