@@ -26,7 +26,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use support::clients::{Client, How, administer};
 use support::kafka::{Kafka, PASSWORD, USER};
-use support::records::{Consumed, Record};
+use support::records::{Consumed, Outcome, Record};
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
 
@@ -123,10 +123,7 @@ fn write(topic: &str, records: &[Text], how: How, settings: &[&str]) {
         })
         .collect();
     let outcomes = Client::Java.produce(&KAFKA.bootstrap(), &records, how, settings);
-    assert!(
-        outcomes.iter().all(|outcome| outcome.is_acknowledged()),
-        "{outcomes:?}"
-    );
+    assert!(outcomes.iter().all(Outcome::is_acknowledged), "{outcomes:?}");
 }
 
 fn golden() -> Vec<Text> {
