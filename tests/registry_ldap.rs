@@ -232,6 +232,7 @@ fn nobody_is_let_in_without_a_password_or_by_a_name_that_is_more_than_a_name() {
             "alice+cn=Alice",
             "{dn}",
             "alice\0",
+            "ali\u{1}ce",
         ] {
             assert_eq!(reads(&registry, name, "secret-of-alice"), 401, "{name:?}");
         }

@@ -1,6 +1,6 @@
 //! Users and groups of an LDAP directory: the password is right when the directory lets its user bind with it.
 
-use super::options::{LdapOptions, LdapUser};
+use super::options::{LdapOptions, LdapUser, is_name};
 use super::remembered::Remembered;
 use crate::kafka::ClientTls;
 use crate::kafka::connect::client_config;
@@ -123,7 +123,8 @@ impl Directory {
         password: &str,
     ) -> Result<Option<Arc<DirectoryUser>>, DirectoryError> {
         // A bind without a password is no authentication but succeeds (RFC 4513, section 5.1.2).
-        if name.is_empty() || password.is_empty() {
+        // A directory may overlook control characters (RFC 4518, section 2.2), and the audit would name another.
+        if password.is_empty() || !is_name(name) {
             return Ok(None);
         }
         let remembered = self.remembered.load_full();
