@@ -10,7 +10,7 @@
 #[path = "registry_api/mod.rs"]
 mod registry_api;
 
-use portcullis::schema::tags::{TagChanges, Tagged};
+use portcullis::schema::tags::{Entity, EntityKind, TagChanges, Tagged};
 use portcullis::schema::{ReferencedSchema, Schema, SchemaType};
 use registry_api::{Api, code, open};
 use serde_json::{Value, json};
@@ -163,6 +163,31 @@ fn what_is_added_is_found_added_once_and_gone_when_removed() {
         }
     }
     assert!(held > 100, "{held}");
+}
+
+#[test]
+fn thousands_of_statements_of_one_option_are_merged_in_time() {
+    let mut text = "syntax = \"proto3\";\npackage p;\nmessage M {\n".to_owned();
+    for number in 0..20_000 {
+        text.push_str(&format!(
+            "  option (confluent.message_meta).tags = \"t{number}\";\n"
+        ));
+    }
+    text.push_str("  string a = 1;\n}\n");
+    let schema = Schema::parse(SchemaType::Protobuf, &text, &[]).unwrap();
+    let started = std::time::Instant::now();
+    let entity = Entity {
+        path: "M".to_owned(),
+        kind: EntityKind::Record,
+    };
+    let add = vec![Tagged {
+        entity,
+        tags: vec!["new".to_owned()],
+    }];
+    let changes = TagChanges { add, remove: vec![] };
+    assert!(schema.retagged(&changes).unwrap().contains("\"new\""));
+    assert_eq!(schema.tagged().unwrap()[0].tags.len(), 20_000);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
 fn order(tags: &Value) -> Value {

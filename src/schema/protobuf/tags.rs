@@ -8,6 +8,7 @@ use super::canonical;
 use super::syntax::{Field, File, Message, NamePart, OptionStatement, Value};
 use crate::schema::SchemaError;
 use crate::schema::tags::{Entity, EntityKind, Found, TagChanges, TagEdit, Tagged, distinct};
+use std::collections::{HashMap, HashSet};
 
 const MESSAGE_META: &str = "confluent.message_meta";
 const FIELD_META: &str = "confluent.field_meta";
@@ -173,7 +174,8 @@ fn remove(value: &mut Value, edit: &TagEdit<'_>) -> bool {
     };
     if let Some((_, tags)) = fields.iter_mut().find(|(key, _)| key == TAGS) {
         let mut left = listed(std::mem::replace(tags, Value::List(Vec::new())));
-        left.retain(|tag| !matches!(tag, Value::Text(text) if edit.remove.contains(&text.as_str())));
+        let removed: HashSet<&str> = edit.remove.iter().copied().collect();
+        left.retain(|tag| !matches!(tag, Value::Text(text) if removed.contains(text.as_str())));
         *tags = Value::List(left);
     }
     fields.retain(|(key, value)| key != TAGS || !matches!(value, Value::List(tags) if tags.is_empty()));
@@ -189,37 +191,95 @@ fn key_of(option: &OptionStatement) -> &str {
 /// Options of one name as one value (`ProtobufSchema.mergeOptions`): of messages each field, with the values of both in
 /// a list; of others the last.
 fn merged(options: Vec<OptionStatement>) -> Vec<OptionStatement> {
-    let mut merged: Vec<OptionStatement> = Vec::new();
+    let mut places = HashMap::new();
+    let mut merged: Vec<Merged> = Vec::new();
     for option in options.into_iter().map(nested) {
-        let Some(known) = merged.iter_mut().find(|known| key_of(known) == key_of(&option)) else {
-            merged.push(option);
-            continue;
-        };
-        let before = std::mem::replace(&mut known.value, Value::List(Vec::new()));
-        known.value = match (before, option.value) {
-            (Value::Message(mut fields), Value::Message(more)) => {
-                for (key, value) in more {
-                    match fields.iter_mut().find(|(known, _)| *known == key) {
-                        None => fields.push((key, value)),
-                        Some((_, known)) => {
-                            let mut values: Vec<Value> = Vec::new();
-                            let before = std::mem::replace(known, Value::List(Vec::new()));
-                            for value in listed(before).into_iter().chain(listed(value)) {
-                                if !values.contains(&value) {
-                                    values.push(value);
-                                }
-                            }
-                            *known = Value::List(values);
-                        }
-                    }
-                }
-                Value::Message(fields)
-            }
-            (_, last) => last,
-        };
-        known.name = option.name;
+        let at = *places.entry(key_of(&option).to_owned()).or_insert(merged.len());
+        match merged.get_mut(at) {
+            Some(known) => known.add(option),
+            None => merged.push(Merged {
+                name: option.name,
+                value: Parts::of(option.value),
+            }),
+        }
     }
-    merged
+    merged.into_iter().map(Merged::into_option).collect()
+}
+
+struct Merged {
+    name: NamePart,
+    value: Parts,
+}
+
+enum Parts {
+    /// Each field with all its values, and where its name is.
+    Fields(Vec<(String, Vec<Value>)>, HashMap<String, usize>),
+    Other(Value),
+}
+
+impl Merged {
+    fn add(&mut self, option: OptionStatement) {
+        self.name = option.name;
+        match (&mut self.value, option.value) {
+            (Parts::Fields(fields, places), Value::Message(more)) => add_fields(fields, places, more),
+            (value, last) => *value = Parts::of(last),
+        }
+    }
+
+    fn into_option(self) -> OptionStatement {
+        let value = match self.value {
+            Parts::Other(value) => value,
+            Parts::Fields(fields, _) => Value::Message(
+                fields
+                    .into_iter()
+                    .map(|(key, values)| (key, together(values)))
+                    .collect(),
+            ),
+        };
+        OptionStatement {
+            name: self.name,
+            path: Vec::new(),
+            value,
+        }
+    }
+}
+
+impl Parts {
+    fn of(value: Value) -> Self {
+        let Value::Message(more) = value else {
+            return Self::Other(value);
+        };
+        let (mut fields, mut places) = (Vec::new(), HashMap::new());
+        add_fields(&mut fields, &mut places, more);
+        Self::Fields(fields, places)
+    }
+}
+
+fn add_fields(
+    fields: &mut Vec<(String, Vec<Value>)>,
+    places: &mut HashMap<String, usize>,
+    more: Vec<(String, Value)>,
+) {
+    for (key, value) in more {
+        let at = *places.entry(key.clone()).or_insert(fields.len());
+        match fields.get_mut(at) {
+            Some((_, values)) => values.push(value),
+            None => fields.push((key, vec![value])),
+        }
+    }
+}
+
+/// One value as it is, several as a list of what is in them, each once.
+fn together(mut values: Vec<Value>) -> Value {
+    if values.len() == 1
+        && let Some(one) = values.pop()
+    {
+        return one;
+    }
+    let mut seen = HashSet::new();
+    let mut all: Vec<Value> = values.into_iter().flat_map(listed).collect();
+    all.retain(|value| seen.insert(format!("{value:?}")));
+    Value::List(all)
 }
 
 /// `(a).b.c = 1` as `(a) = { b: { c: 1 } }`
