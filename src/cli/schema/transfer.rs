@@ -80,7 +80,7 @@ impl Counts {
 pub struct Known {
     pub id: u32,
     pub deleted: bool,
-    /// Of type, text, references, metadata and rule set.
+    /// Of type, text, references, metadata and rule set; a registry may space a text in its own way.
     pub content: [u8; 16],
 }
 
@@ -96,9 +96,31 @@ impl Known {
 
 fn digest(body: &SchemaBody) -> [u8; 16] {
     let mut hash = Md5::new();
+    let body = SchemaBody {
+        schema: without_spaces(&body.schema),
+        ..body.clone()
+    };
     let value = serde_json::to_value(body).map(sorted).unwrap_or_default();
     hash.update(value.to_string().as_bytes());
     hash.finalize().into()
+}
+
+/// A schema's text without the spaces between its words; those in quotes stay.
+fn without_spaces(text: &str) -> String {
+    let mut quote = None;
+    let mut escaped = false;
+    let keep = |character: &char| {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if *character == '\\' => escaped = true,
+            Some(open) if *character == open => quote = None,
+            Some(_) => {}
+            None if matches!(character, '"' | '\'') => quote = Some(*character),
+            None => return !character.is_ascii_whitespace(),
+        }
+        true
+    };
+    text.chars().filter(keep).collect()
 }
 
 /// With the keys of every object in one order.
@@ -439,6 +461,15 @@ mod tests {
         ]);
         let index = Index::read(file(&circle).path()).unwrap();
         assert!(index.generations().is_err());
+    }
+
+    #[test]
+    fn only_spaces_between_words_are_no_difference() {
+        assert_eq!(
+            without_spaces("{ \"a b\" : \"c\\\" d\",\n 1 }"),
+            "{\"a b\":\"c\\\" d\",1}"
+        );
+        assert_eq!(without_spaces("string a = 'x \" y';"), "stringa='x \" y';");
     }
 
     #[test]
