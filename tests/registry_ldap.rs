@@ -134,12 +134,12 @@ impl House {
 /// `more`: further keys of `security:`.
 fn registry(url: &str, keys: &str, more: &str) -> Portcullis {
     let mut setup = Setup::new(&BROKER);
-    let keys: String = keys.lines().map(|line| format!("    {line}\n")).collect();
+    let keys = keys.trim_end().replace('\n', "\n    ");
     setup.registry_extra = format!(
         "security:
   ldap:
     url: {url}
-{keys}
+    {keys}
   limits: {{ failures_per_minute: 10000 }}
   rules:
     - subjects: [\"payments.*\"]

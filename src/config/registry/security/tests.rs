@@ -107,7 +107,7 @@ fn the_full_example_is_understood() {
     assert!(options.rules.anonymous.has(Role::Read));
     let groups: Vec<_> = options
         .groups_of("CN=orders,O=Bank")
-        .map(|group| group.to_string())
+        .map(ToString::to_string)
         .collect();
     assert_eq!(groups, ["payments"]);
     assert_eq!(options.certificates, Some(CertificateName::DistinguishedName));
