@@ -1,5 +1,6 @@
 //! What the REST resources stand on: the state, the writer, and the way of a registration through both.
 
+use super::access::Visible;
 use super::admission::{Admission, Admitted, Compatibility, SchemaRequest};
 use super::errors::RegistryError;
 use super::registration::{Prepared, Registered, Wanted, look_up, prepare};
@@ -145,7 +146,7 @@ impl Core {
         }
     }
 
-    /// Finds a schema under a subject.
+    /// Finds a schema under a subject, where that is visible.
     ///
     /// # Errors
     /// [`RegistryError::InvalidSchema`] when it is none.
@@ -156,9 +157,10 @@ impl Core {
         request: Arc<SchemaRequest>,
         normalize: bool,
         with_deleted: bool,
+        visible: Visible,
     ) -> Result<Option<Registered>, RegistryError> {
         self.admission
-            .run(move || look_up(&state, &subject, &request, normalize, with_deleted))
+            .run(move || look_up(&state, &subject, &request, normalize, with_deleted, &visible))
             .await
     }
 

@@ -2,6 +2,7 @@
 //! gives every schema (`KafkaSchemaRegistry.registerOrForward`, `AbstractSchemaRegistry.lookUpSchemaUnderSubject`,
 //! `maybePopulateFromPrevious`). Pure, but slow: it parses schemas, so `admission` runs it on its threads.
 
+use super::access::Visible;
 use super::admission::{Admitted, Reading, ReferenceRequest, SchemaRequest, is_as_new, parse, parse_stored};
 use super::errors::RegistryError;
 use super::state::qualified::context_of;
@@ -206,7 +207,7 @@ fn means_resolved(
 }
 
 /// A schema under a subject; one that names no context is looked for in the others, too
-/// (`lookUpSchemaUnderSubjectUsingContexts`).
+/// (`lookUpSchemaUnderSubjectUsingContexts`), as far as it may be read there with what it refers to.
 ///
 /// # Errors
 /// [`RegistryError::InvalidSchema`] when it cannot be parsed within its limits.
@@ -216,10 +217,13 @@ pub fn look_up(
     request: &SchemaRequest,
     normalize: bool,
     with_deleted: bool,
+    visible: &Visible,
 ) -> Result<Option<Registered>, RegistryError> {
+    let references = request.references.as_deref();
     for (position, place) in state.places(subject).enumerate() {
         let elsewhere = position > 0;
-        if elsewhere && state.subject(&place).is_none() {
+        let shown = || visible.subject(&place) && visible.may_refer(&place, references).is_ok();
+        if elsewhere && (state.subject(&place).is_none() || !shown()) {
             continue;
         }
         match look_up_in(

@@ -11,7 +11,7 @@ const SECURITY: &str = r#"
         - { subjects: ["team.*"], compatibility: ["user:owner"], write: ["user:owner"], admin: ["user:admin"] }
         - { subjects: ["*"], admin: ["group:platform"] }
         - { subjects: ["*"], read: ["user:scraper"] }
-        - { subjects: ["other"], read: ["user:reader"] }
+        - { subjects: ["other", ":.open:*"], read: ["user:reader"] }
       limits: { failures_per_minute: 100000 }"#;
 
 const NAMES: [&str; 9] = [
@@ -231,6 +231,10 @@ fn lists_and_look_ups_by_id_show_only_what_may_be_read() {
     );
     let found = house.ask(&reader, "POST", "/subjects/team.b", Some(schema("E")));
     assert_eq!(found.status, 404, "{found:?}");
+    // What may not be read does not stand before what may.
+    house.register(&root, ":.open:team.b", "E");
+    let found = house.ask(&reader, "POST", "/subjects/team.b", Some(schema("E")));
+    assert_eq!(found.json()["subject"], ":.open:team.b", "{found:?}");
 }
 
 #[test]

@@ -49,11 +49,10 @@ pub async fn look_up(
             Arc::new(request),
             normalize,
             with_deleted,
+            visible,
         )
         .await?;
-    let found = found
-        .filter(|found| visible.subject(&found.subject))
-        .ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
+    let found = found.ok_or_else(|| nothing_found(&state, &subject, with_deleted))?;
     let text = core
         .text_of(&found.subject, &found.content, query.text("format"))
         .await?;
