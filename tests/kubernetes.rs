@@ -56,12 +56,13 @@ fn port(name: &str) -> Value {
     found.unwrap_or_else(|| panic!("the container has no port {name}"))["containerPort"].clone()
 }
 
+fn configuration_text() -> String {
+    let map = object("ConfigMap", "portcullis");
+    map["data"]["portcullis.yaml"].as_str().unwrap().to_owned()
+}
+
 fn configuration() -> Value {
-    let text = object("ConfigMap", "portcullis")["data"]["portcullis.yaml"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    serde_saphyr::from_str(&text).unwrap()
+    serde_saphyr::from_str(&configuration_text()).unwrap()
 }
 
 /// The port at the end of `0.0.0.0:8081`.
@@ -89,6 +90,24 @@ fn a_schema_validator_accepts_every_file_and_no_unknown_field_is_in_them() {
     fs::write(&wrong, text.replace("livenessProbe:", "livenesProbe:")).unwrap();
     let ran = run(&[validator, "--strict".into(), wrong].map(|word| word.to_str().unwrap().to_owned()));
     assert!(!ran.status.success(), "{ran:#?}");
+}
+
+#[test]
+fn the_configuration_is_one_that_portcullis_takes() {
+    let folder = support::places::scratch();
+    let file = folder.path().join("portcullis.yaml");
+    fs::write(&file, configuration_text()).unwrap();
+    let check = |variables: &[&str]| {
+        let mut command = vec!["env".to_owned()];
+        command.extend(variables.iter().map(|&variable| variable.to_owned()));
+        command.push(env!("CARGO_BIN_EXE_portcullis").to_owned());
+        command.extend(["check".to_owned(), file.to_str().unwrap().to_owned()]);
+        run(&command)
+    };
+    let ran = check(&["KAFKA=k:9092", "POD_NAME=portcullis-0", "POD_NAMESPACE=n"]);
+    assert!(ran.status.success(), "{ran:#?}");
+    // A pod that does not know its name does not start with half of one.
+    assert!(!check(&["KAFKA=k:9092"]).status.success());
 }
 
 #[test]

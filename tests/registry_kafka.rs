@@ -53,6 +53,7 @@ fn options(topic: &str) -> KafkaStoreOptions {
         upstream: upstream(&KAFKA.bootstrap()),
         topic: topic.to_owned(),
         replication_factor: 3,
+        election: None,
     }
 }
 

@@ -151,6 +151,7 @@ async fn started_before_its_brokers_it_says_that_it_is_loading_and_then_serves()
             },
             topic: "_schemas".to_owned(),
             replication_factor: 1,
+            election: None,
         }),
         compatibility: CompatibilityLevel::Backward,
         incompatible_code: 409,

@@ -102,6 +102,7 @@ async fn a_hundred_thousand_schemas_are_loaded_from_the_topic_in_five_seconds() 
         upstream,
         topic: "_schemas".to_owned(),
         replication_factor: 1,
+        election: None,
     });
     let opened = registry::open(store, CompatibilityLevel::Backward, Health::default()).await;
     let took = started.elapsed();

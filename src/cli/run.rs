@@ -117,6 +117,7 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
     let name = signals.end(Some(&registry)).await;
     info!("{name}: draining; a second signal ends at once");
     health.fail(PROCESS_CHECK, "draining".to_owned());
+    registry.abdicate();
     let down = async {
         gateway.drain().await;
         registry.stop().await;

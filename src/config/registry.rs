@@ -5,9 +5,11 @@ mod security;
 use super::address;
 use super::section::{Reading, Section};
 use super::server_tls;
+use super::upstream;
 use super::yaml::Node;
 use crate::kafka::UpstreamOptions;
 use crate::registry::core::INCOMPATIBLE_CODE;
+use crate::registry::election::ElectionOptions;
 use crate::registry::log::kafka::{KafkaStoreOptions, REPLICATION_FACTOR, TOPIC};
 use crate::registry::{RegistryOptions, StoreOptions};
 use crate::schema::CompatibilityLevel;
@@ -92,11 +94,7 @@ fn embedded(
         }
         store.finish(reading);
     }
-    if let Some(node) = section.take("master_eligibility")
-        && reading.boolean(node, "master_eligibility") == Some(false)
-    {
-        reading.not_implemented(node.at, "master_eligibility: false");
-    }
+    election(&mut section, &mut options.store, reading);
     if let Some(node) = section.take("compatibility") {
         let read = reading.word(node, "compatibility", &LEVELS);
         options.compatibility = read.unwrap_or(options.compatibility);
@@ -117,6 +115,35 @@ fn embedded(
     section.finish(reading);
 }
 
+/// How the registry takes part in the election, which a log in Kafka has.
+fn election(section: &mut Section<'_>, store: &mut StoreOptions, reading: &mut Reading<'_>) {
+    let eligibility = section.take("master_eligibility");
+    let eligible = eligibility.and_then(|node| reading.boolean(node, "master_eligibility"));
+    let host = section.take("advertised_host");
+    let advertised_host = host.and_then(|node| reading.text(node, "advertised_host"));
+    let port = section.take("advertised_port");
+    let advertised_port = port.and_then(|node| reading.number(node, "advertised_port", 1..=u16::MAX));
+    let leader_tls = section
+        .take_section("leader_tls", reading)
+        .and_then(|tls| upstream::tls(tls, reading));
+    match store {
+        StoreOptions::Kafka(store) => {
+            let election = store.election.get_or_insert_default();
+            election.eligible = eligible.unwrap_or(true);
+            election.advertised_host = advertised_host;
+            election.advertised_port = advertised_port;
+            election.leader_tls = leader_tls;
+        }
+        StoreOptions::File(_) => {
+            if let (Some(node), Some(false)) = (eligibility, eligible) {
+                let what = "`master_eligibility: false`: a registry on a local file is the only one that can write it; \
+                            a replica needs `store.kafka`";
+                reading.report(node.at, what, None);
+            }
+        }
+    }
+}
+
 /// `None` without an `upstream`, which is a mistake of its own.
 fn kafka(
     mut section: Section<'_>,
@@ -127,11 +154,16 @@ fn kafka(
     let replication_factor = section
         .take("replication_factor")
         .and_then(|node| reading.number::<i16>(node, "replication_factor", 1..=i16::MAX));
+    let mut election = ElectionOptions::default();
+    if let Some(node) = section.take("group_id") {
+        election.group_id = reading.text(node, "group_id").unwrap_or(election.group_id);
+    }
     section.finish(reading);
     Some(KafkaStoreOptions {
         upstream: upstream?.clone(),
         topic: topic.unwrap_or_else(|| TOPIC.to_owned()),
         replication_factor: replication_factor.unwrap_or(REPLICATION_FACTOR),
+        election: Some(Box::new(election)),
     })
 }
 

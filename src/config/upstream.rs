@@ -86,7 +86,8 @@ fn sasl(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<SaslOptio
     })
 }
 
-fn tls(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<ClientTls> {
+/// TLS to somebody else: `ca`, `certificate` and `key`.
+pub fn tls(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<ClientTls> {
     let at = section.at;
     let mut file = |key, reading: &mut Reading<'_>| {
         let node = section.take(key);

@@ -4,6 +4,7 @@ use super::access::Visible;
 use super::admission::{Admission, Admitted, Compatibility, SchemaRequest};
 use super::errors::RegistryError;
 use super::registration::{Prepared, Registered, Wanted, look_up, prepare};
+use super::rest::forward::Forwarder;
 use super::role::{Leadership, Role};
 use super::source::Source;
 use super::state::qualified::{DEFAULT_CONTEXT, context_of};
@@ -33,6 +34,8 @@ pub struct Core {
     /// The `error_code` of an incompatible schema.
     pub incompatible_code: u32,
     pub leadership: Leadership,
+    /// The way to the leader, where there may be another.
+    pub forwarder: Option<Forwarder>,
     stripes: [Mutex<()>; STRIPES],
     hasher: RandomState,
 }
@@ -47,6 +50,7 @@ impl Core {
             cluster_id,
             incompatible_code: INCOMPATIBLE_CODE,
             leadership: Leadership::new(Role::Alone),
+            forwarder: None,
             stripes: [const { Mutex::const_new(()) }; STRIPES],
             hasher: RandomState::new(),
         }
@@ -80,7 +84,15 @@ impl Core {
             version: version_of(&request)?,
             normalize,
         };
-        let mut prepared = self.prepare(subject, &request, wanted).await?;
+        let prepared = self.prepare(subject, &request, wanted).await;
+        if !self.leadership.role().writes() {
+            // A follower may be a little behind: it says what it has, and nothing of what it has not.
+            return match prepared {
+                Ok(Prepared::Found(found)) => Ok(found),
+                _ => Err(RegistryError::UnknownLeader),
+            };
+        }
+        let mut prepared = prepared?;
         let _turn = self.turn(subject).await?;
         for attempt in 0..ATTEMPTS_MAX {
             let state = self.state();

@@ -22,12 +22,14 @@ pub enum Role {
         /// Where the leader's REST API is, `http://host:8081`.
         leader: Option<Arc<str>>,
     },
+    /// Writes nothing, and neither does any other: none of the group may lead.
+    Unled,
 }
 
 impl Role {
     #[must_use]
     pub fn writes(&self) -> bool {
-        !matches!(self, Self::Follower { .. })
+        matches!(self, Self::Alone | Self::Leader)
     }
 }
 

@@ -2,18 +2,21 @@
 
 use super::access::{Guard, SecurityOptions};
 use super::core::{Core, INCOMPATIBLE_CODE};
+use super::election::Election;
 use super::listener::{IDLE_TIME_MAX, Peer, RegistryListener, show_certificate};
 use super::log::file::{FILE_NAME, FileLog, Store};
-use super::log::{Log, StoreOptions, kafka};
+use super::log::kafka::{self, KafkaStoreOptions};
+use super::log::{Log, StoreOptions};
 use super::reload::{Reload, Reloads};
 use super::rest;
+use super::rest::forward::Forwarder;
 use super::role::{Leadership, Role};
 use super::source::Source;
 use super::state::State;
 use super::tls::Tls;
 use super::writer::{CHECK, Writer};
 use crate::contract::SchemaSource;
-use crate::kafka::ServerTls;
+use crate::kafka::{Client, ServerTls};
 use crate::schema::CompatibilityLevel;
 use crate::telemetry::health::Health;
 use axum::middleware;
@@ -52,6 +55,7 @@ pub struct Registry {
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
     store_closed: oneshot::Receiver<()>,
+    election: Option<Election>,
 }
 
 /// A registry without a server.
@@ -85,8 +89,20 @@ pub async fn open_with(
     incompatible_code: u32,
     health: Health,
 ) -> io::Result<Opened> {
-    let leadership = Leadership::new(Role::Alone);
-    let (log, source, cluster_id) = match store.into() {
+    let store = store.into();
+    let election = match &store {
+        StoreOptions::Kafka(options) => options.election.as_deref(),
+        StoreOptions::File(_) => None,
+    };
+    // Nothing is written before the election has said who may.
+    let leadership = Leadership::new(match election {
+        Some(_) => Role::Follower { leader: None },
+        None => Role::Alone,
+    });
+    let forwarder = election
+        .map(|election| Forwarder::new(election.leader_tls.as_ref()))
+        .transpose()?;
+    let (log, source, cluster_id) = match store {
         StoreOptions::File(folder) => open_file(folder, level, health).await?,
         StoreOptions::Kafka(options) => {
             let opened = kafka::open(&options, level, leadership.clone(), health).await?;
@@ -98,6 +114,7 @@ pub async fn open_with(
     let mut core = Core::new(source.clone(), writer, cluster_id);
     core.incompatible_code = incompatible_code;
     core.leadership = leadership;
+    core.forwarder = forwarder;
     let core = Arc::new(core);
     Ok(Opened {
         core,
@@ -143,6 +160,7 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         )
     })?;
     let address = listener.local_addr()?;
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
     let tls = options.tls.map(Tls::read).transpose()?;
     let guard = match options.security {
         Some(security) => Some(Guard::start(security).await?),
@@ -166,11 +184,12 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
             tracing::error!(%error, "the registry's server ended");
         }
     });
+    let store = options.store.clone();
     let opened = open_with(
         options.store,
         options.compatibility,
         options.incompatible_code,
-        health,
+        health.clone(),
     )
     .await
     .inspect_err(|_| server.abort())?;
@@ -179,6 +198,10 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         source,
         store_closed,
     } = opened;
+    let election = match &store {
+        StoreOptions::Kafka(store) => stand(store, scheme, address, core.leadership.clone(), health)?,
+        StoreOptions::File(_) => None,
+    };
     let _ = router.set(rest::guarded(core, guard.clone()));
     warm_up(&source);
     tracing::info!(%address, "registry ready");
@@ -190,7 +213,24 @@ pub async fn start(options: RegistryOptions, health: Health) -> io::Result<Regis
         stop,
         server,
         store_closed,
+        election,
     })
+}
+
+/// Takes part in the election, where there is one.
+fn stand(
+    store: &KafkaStoreOptions,
+    scheme: &str,
+    listens: SocketAddr,
+    leadership: Leadership,
+    health: Health,
+) -> io::Result<Option<Election>> {
+    let Some(options) = store.election.clone() else {
+        return Ok(None);
+    };
+    let client = Client::new(&store.upstream)?;
+    let election = Election::start(client, *options, scheme, listens, leadership, health);
+    Ok(Some(election))
 }
 
 /// Says which of the log's records are kept without being understood: once a kind, with how many there are.
@@ -225,6 +265,13 @@ impl Registry {
         self.reloads.now().await
     }
 
+    /// Lets another registry lead, before this one stops.
+    pub fn abdicate(&self) {
+        if let Some(election) = &self.election {
+            election.abdicate();
+        }
+    }
+
     /// Ends the server, lets requests under way finish, closes the store.
     pub async fn stop(self) {
         let Self {
@@ -232,6 +279,7 @@ impl Registry {
             mut server,
             store_closed,
             guard,
+            election,
             ..
         } = self;
         let _ = stop.send(());
@@ -239,6 +287,9 @@ impl Registry {
             tracing::warn!("the registry's last requests did not end in time and were cut off");
             server.abort();
             let _ = server.await;
+        }
+        if let Some(election) = election {
+            election.stop().await;
         }
         // The last handle to the writer went with the server.
         if tokio::time::timeout(STOP_TIME_MAX, store_closed).await.is_err() {

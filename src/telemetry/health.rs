@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Default)]
 pub struct Health {
     checks: Arc<Mutex<BTreeMap<&'static str, Check>>>,
+    /// What a part says of itself besides, whether its check passes or not.
+    notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 struct Check {
@@ -53,6 +55,11 @@ impl Health {
         );
     }
 
+    /// Shown beside the check by `/readyz?verbose`, until the next note.
+    pub fn note(&self, check: &'static str, note: String) {
+        lock(&self.notes).insert(check, note);
+    }
+
     /// Every check passes, and there is one.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -67,24 +74,33 @@ impl Health {
         !checks.is_empty() && checks.values().all(|check| check.passed_once)
     }
 
-    /// A line a check: `[+] upstream`, `[-] registry: waiting`.
+    /// A line a check: `[+] upstream`, `[-] registry: waiting`, `[+] registry (this registry leads)`.
     #[must_use]
     pub fn report(&self) -> String {
         let mut report = String::new();
+        let notes = lock(&self.notes);
         for (name, check) in &*self.lock() {
             // Writing to a string does not fail.
             let _ = match &check.state {
-                State::Passing => writeln!(report, "[+] {name}"),
-                State::Waiting => writeln!(report, "[-] {name}: waiting"),
-                State::Failing(why) => writeln!(report, "[-] {name}: {why}"),
+                State::Passing => write!(report, "[+] {name}"),
+                State::Waiting => write!(report, "[-] {name}: waiting"),
+                State::Failing(why) => write!(report, "[-] {name}: {why}"),
+            };
+            let _ = match notes.get(name) {
+                Some(note) => writeln!(report, " ({note})"),
+                None => writeln!(report),
             };
         }
         report
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Check>> {
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.checks)
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -112,6 +128,16 @@ mod tests {
             health.report(),
             "[+] registry\n[-] upstream: connection refused\n"
         );
+    }
+
+    #[test]
+    fn a_note_stands_beside_its_check_whether_it_passes_or_not() {
+        let health = Health::default();
+        health.pass("registry");
+        health.note("registry", "this registry leads".to_owned());
+        assert_eq!(health.report(), "[+] registry (this registry leads)\n");
+        health.fail("registry", "no".to_owned());
+        assert_eq!(health.report(), "[-] registry: no (this registry leads)\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@ use super::*;
 use crate::contract::{Action, Level, OnRegistryDown, Strictness, SubjectNaming};
 use crate::kafka::{ClientTls, HostPort};
 use crate::registry::StoreOptions;
+use crate::registry::election::ElectionOptions;
 use crate::registry::log::kafka::KafkaStoreOptions;
 use crate::schema::{CompatibilityLevel, Formats, UnknownFields};
 use std::time::Duration;
@@ -271,10 +272,6 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
             "2:13: `registry.external`",
         ),
         (
-            "registry: { embedded: { master_eligibility: false } }\n",
-            "2:45: `master_eligibility: false`",
-        ),
-        (
             "gateway: { listeners: [ { address: 1.1.1.1:1, routing: { sni: { bootstrap: k } } } ] }\n",
             "2:58: `listener.routing.sni`",
         ),
@@ -533,6 +530,7 @@ fn the_registrys_log_may_be_a_topic_of_the_same_cluster() {
         upstream: options.gateway.upstream.clone(),
         topic: "schemas.eu".to_owned(),
         replication_factor: 5,
+        election: Some(Box::default()),
     };
     assert_eq!(options.registry.store, StoreOptions::Kafka(expected));
     let options = read(&format!(
@@ -543,6 +541,33 @@ fn the_registrys_log_may_be_a_topic_of_the_same_cluster() {
         panic!("{:?}", options.registry.store)
     };
     assert_eq!((found.topic.as_str(), found.replication_factor), ("_schemas", 3));
+}
+
+#[test]
+fn how_a_registry_takes_part_in_the_election_is_its_own_to_say() {
+    let options = read(&format!(
+        "{UPSTREAM}registry: {{ embedded: {{ store: {{ kafka: {{ group_id: eu }} }}, master_eligibility: false, \
+         advertised_host: r-1.example, advertised_port: 443 }} }}\n"
+    ))
+    .unwrap();
+    let StoreOptions::Kafka(found) = options.registry.store else {
+        panic!("{:?}", options.registry.store)
+    };
+    let expected = ElectionOptions {
+        group_id: "eu".to_owned(),
+        advertised_host: Some("r-1.example".to_owned()),
+        advertised_port: Some(443),
+        eligible: false,
+        leader_tls: None,
+    };
+    assert_eq!(found.election, Some(Box::new(expected)));
+    let found = wrong(&format!(
+        "{UPSTREAM}registry: {{ embedded: {{ master_eligibility: false }} }}\n"
+    ));
+    assert!(
+        found.len() == 1 && found[0].contains("a replica needs `store.kafka`"),
+        "{found:#?}"
+    );
 }
 
 #[test]

@@ -163,7 +163,7 @@ pub struct Member {
     failures: u32,
     setbacks: u32,
     last_setback: Time,
-    /// Fenced: leave and join anew, not before then.
+    /// Fenced, or no longer eligible: leave and join anew, not before then.
     renew: Option<Time>,
     /// Another member that is gone, to be put out.
     put_out: Option<Arc<str>>,
@@ -236,7 +236,14 @@ impl Member {
         }
     }
 
-    /// Steps down and leaves, so that another leads at once.
+    /// Steps down for good and joins anew as one that may not lead: another does at once, and this one knows who.
+    pub fn abdicate(&mut self, now: Time) {
+        self.identity.eligible = false;
+        self.step_down();
+        self.renew = Some(now);
+    }
+
+    /// Leaves, so that nobody waits for this member.
     pub fn end(&mut self) {
         self.ending = true;
         self.step_down();

@@ -192,6 +192,27 @@ fn a_fenced_leader_leaves_and_joins_anew_each_time_later() {
 }
 
 #[test]
+fn a_leader_that_abdicates_follows_its_successor() {
+    let mut member = leading(ms(0));
+    member.abdicate(ms(10));
+    assert_eq!(*member.standing(), Standing::Unknown);
+    assert_eq!(
+        member.step(ms(10)),
+        Step::Ask(Ask::Leave {
+            member_id: "a-1".into()
+        })
+    );
+    member.answered(ms(11), Answer::Left);
+    let Step::Ask(Ask::Join { member_id, metadata }) = member.step(ms(11)) else {
+        panic!("does not join");
+    };
+    let identity = Identity::from_json(&metadata).unwrap();
+    assert!(member_id.is_empty() && !identity.eligible && !identity.leader);
+    joined(&mut member, "a-2", 2, ("b-1", &self::identity("b")), ms(400));
+    assert!(matches!(member.standing(), Standing::Follows(leader) if &*leader.member_id == "b-1"));
+}
+
+#[test]
 fn a_leader_whose_port_is_gone_is_put_out_once() {
     let mut member = following(ms(0));
     member.leader_is_gone("z-9");

@@ -3,5 +3,41 @@
 
 pub mod member;
 pub mod protocol;
+mod coordinator;
 #[cfg(test)]
 mod simulation;
+mod task;
+mod watch;
+
+pub use task::Election;
+
+use crate::kafka::ClientTls;
+
+/// Confluent's `schema.registry.group.id`.
+pub const GROUP_ID: &str = "schema-registry";
+
+/// How this registry takes part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ElectionOptions {
+    pub group_id: String,
+    /// Where the others reach this one; the machine's name when it is not said.
+    pub advertised_host: Option<String>,
+    /// The port that the registry listens on when it is not said.
+    pub advertised_port: Option<u16>,
+    /// `false`: never leads (`leader.eligibility`).
+    pub eligible: bool,
+    /// Whose certificate a leader that is reached by `https` may have, and what it is shown.
+    pub leader_tls: Option<ClientTls>,
+}
+
+impl Default for ElectionOptions {
+    fn default() -> Self {
+        Self {
+            group_id: GROUP_ID.to_owned(),
+            advertised_host: None,
+            advertised_port: None,
+            eligible: true,
+            leader_tls: None,
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Bodies in and out.
 
+use super::forward::NeedsLeader;
 use crate::registry::access::audit::ErrorCode;
 use crate::registry::access::guard::BodyLimit;
 use crate::registry::errors::RegistryError;
@@ -10,7 +11,7 @@ use crate::registry::state::{
 };
 use crate::schema::Version;
 use crate::schema::tags::Tagged;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -70,8 +71,24 @@ impl IntoResponse for RegistryError {
                 .insert(header::RETRY_AFTER, retry_after_s.into());
         }
         response.extensions_mut().insert(ErrorCode(self.error_code()));
+        if matches!(self, Self::UnknownLeader) {
+            response.extensions_mut().insert(NeedsLeader);
+        }
         response
     }
+}
+
+/// The whole body of a request, as long as `limit` lets it be.
+///
+/// # Errors
+/// 413 and 408.
+pub async fn bytes(limit: Option<BodyLimit>, body: Body) -> Result<Bytes, RegistryError> {
+    let bytes_max = limit.map_or(BODY_BYTES_MAX, |limit| limit.0.min(BODY_BYTES_MAX));
+    let reading = axum::body::to_bytes(body, bytes_max);
+    tokio::time::timeout(BODY_TIME_MAX, reading)
+        .await
+        .map_err(|_| RegistryError::Http(408, "Request Timeout"))?
+        .map_err(|_| RegistryError::BODY_TOO_LARGE)
 }
 
 /// A request's JSON, whatever content type it has been given (`outside` looks at that).
@@ -81,13 +98,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = RegistryError;
 
     async fn from_request(request: Request<Body>, _state: &S) -> Result<Self, RegistryError> {
-        let limit = request.extensions().get::<BodyLimit>();
-        let bytes_max = limit.map_or(BODY_BYTES_MAX, |limit| limit.0.min(BODY_BYTES_MAX));
-        let reading = axum::body::to_bytes(request.into_body(), bytes_max);
-        let bytes = tokio::time::timeout(BODY_TIME_MAX, reading)
-            .await
-            .map_err(|_| RegistryError::Http(408, "Request Timeout"))?
-            .map_err(|_| RegistryError::BODY_TOO_LARGE)?;
+        let bytes = bytes(request.extensions().get().copied(), request.into_body()).await?;
         if matches!(bytes.trim_ascii(), b"" | b"null") {
             return Err(RegistryError::EmptyBody);
         }

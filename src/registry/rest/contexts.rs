@@ -17,6 +17,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// The address as the client gave it, where it has been rewritten.
+#[derive(Clone)]
+pub struct GivenAddress(pub Uri);
+
 /// The outermost layer: rewrites the address and passes the request on.
 pub async fn rewrite(State(core): State<App>, mut request: Request, next: Next) -> Response {
     let given = request
@@ -30,7 +34,8 @@ pub async fn rewrite(State(core): State<App>, mut request: Request, next: Next) 
             if let Some(address) = meant.or(in_context)
                 && let Ok(uri) = address.parse::<Uri>()
             {
-                *request.uri_mut() = uri;
+                let given = std::mem::replace(request.uri_mut(), uri);
+                request.extensions_mut().insert(GivenAddress(given));
             }
             next.run(request).await
         }

@@ -4,6 +4,7 @@ pub(in crate::registry) mod body;
 mod compatibility;
 mod config;
 pub mod contexts;
+pub mod forward;
 mod metadata;
 mod mode;
 mod outside;
@@ -127,7 +128,8 @@ pub fn guarded(core: Arc<Core>, guard: Option<Arc<Guard>>) -> Router {
         )
         .fallback(outside::no_such_path)
         .method_not_allowed_fallback(outside::no_such_method)
-        .with_state(core.clone());
+        .with_state(core.clone())
+        .layer(middleware::from_fn_with_state(core.clone(), forward::forward));
     let resources = match guard {
         Some(guard) => resources.layer(middleware::from_fn_with_state(guard, access::guard::guard)),
         None => resources,

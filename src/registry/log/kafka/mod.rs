@@ -31,6 +31,7 @@ use self::reader::{Loaded, Reader};
 use self::topic::TopicError;
 use crate::kafka::client::Partition;
 use crate::kafka::{Client, ClientError, UpstreamOptions};
+use crate::registry::election::ElectionOptions;
 use crate::registry::role::Leadership;
 use crate::registry::source::Source;
 use crate::schema::CompatibilityLevel;
@@ -55,6 +56,8 @@ pub struct KafkaStoreOptions {
     pub topic: String,
     /// Of a topic that is created; an existing one that has fewer replicas is worth a warning.
     pub replication_factor: i16,
+    /// Without it nobody else is expected to write the topic, and whoever does is fenced.
+    pub election: Option<Box<ElectionOptions>>,
 }
 
 /// Why the log cannot be opened, read or written.
