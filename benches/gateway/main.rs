@@ -13,8 +13,10 @@
 
 #[path = "../orders/mod.rs"]
 mod orders;
+#[path = "../processes/mod.rs"]
 mod processes;
 mod sink;
+mod targets;
 #[path = "../conditions/mod.rs"]
 mod conditions;
 
@@ -43,11 +45,11 @@ fn main() {
     let wanted = |row: &str| words.is_empty() || words.iter().any(|word| row.contains(word));
     let folder = tempfile::tempdir().unwrap();
     let upstream = sink::start();
-    let Some(haproxy) = processes::haproxy(folder.path(), upstream) else {
+    let Some(haproxy) = targets::haproxy(folder.path(), upstream) else {
         println!("no HAProxy on this machine: install it to run this comparison");
         return;
     };
-    let (gateway, schemas) = processes::portcullis(env!("CARGO_BIN_EXE_portcullis"), upstream);
+    let (gateway, schemas) = targets::portcullis(env!("CARGO_BIN_EXE_portcullis"), upstream);
     if wanted("idle") {
         // First, while the allocator has nothing to reuse.
         let (language, id) = schemas[0];
@@ -55,7 +57,7 @@ fn main() {
     }
     let beside = std::env::var(BESIDE)
         .ok()
-        .map(|program| processes::portcullis(&program, upstream).0);
+        .map(|program| targets::portcullis(&program, upstream).0);
     let processes: Vec<&processes::Process> = [&haproxy, &gateway].into_iter().chain(&beside).collect();
     println!("{}", conditions::line());
     println!(
