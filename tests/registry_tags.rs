@@ -14,6 +14,7 @@ use portcullis::schema::tags::{Entity, EntityKind, TagChanges, Tagged};
 use portcullis::schema::{ReferencedSchema, Schema, SchemaType};
 use registry_api::{Api, code, open};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 const GOLDEN: &str = include_str!("golden/schema-tags.jsonl");
 
@@ -169,9 +170,7 @@ fn what_is_added_is_found_added_once_and_gone_when_removed() {
 fn thousands_of_statements_of_one_option_are_merged_in_time() {
     let mut text = "syntax = \"proto3\";\npackage p;\nmessage M {\n".to_owned();
     for number in 0..20_000 {
-        text.push_str(&format!(
-            "  option (confluent.message_meta).tags = \"t{number}\";\n"
-        ));
+        let _ = writeln!(text, "  option (confluent.message_meta).tags = \"t{number}\";");
     }
     text.push_str("  string a = 1;\n}\n");
     let schema = Schema::parse(SchemaType::Protobuf, &text, &[]).unwrap();
