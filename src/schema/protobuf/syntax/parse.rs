@@ -62,6 +62,17 @@ fn option_statement(reader: &mut Reader) -> Read<OptionStatement> {
     Ok(option)
 }
 
+/// Statements in braces; those without anything are passed over.
+fn block<'a>(reader: &mut Reader<'a>, mut statement: impl FnMut(&mut Reader<'a>) -> Read<()>) -> Read<()> {
+    reader.require('{')?;
+    while !reader.take('}') {
+        if !reader.take(';') {
+            statement(reader)?;
+        }
+    }
+    Ok(())
+}
+
 fn message(reader: &mut Reader, depth: usize) -> Read<Message> {
     let name = reader.identifier()?.to_owned();
     body(reader, name, depth)
@@ -76,11 +87,7 @@ fn body(reader: &mut Reader, name: String, depth: usize) -> Read<Message> {
         name,
         ..Message::default()
     };
-    reader.require('{')?;
-    while !reader.take('}') {
-        if reader.take(';') {
-            continue;
-        }
+    block(reader, |reader| {
         match reader.word()? {
             "option" => message.options.push(option_statement(reader)?),
             "reserved" => message.reserved.push(reserved(reader)?),
@@ -94,7 +101,8 @@ fn body(reader: &mut Reader, name: String, depth: usize) -> Read<Message> {
                 Member::Group(group) => message.groups.push(group),
             },
         }
-    }
+        Ok(())
+    })?;
     Ok(message)
 }
 
@@ -177,17 +185,14 @@ fn oneof(reader: &mut Reader, depth: usize) -> Read<OneOf> {
         fields: Vec::new(),
         groups: Vec::new(),
     };
-    reader.require('{')?;
-    while !reader.take('}') {
-        if reader.take(';') {
-            continue;
-        }
+    block(reader, |reader| {
         match reader.word()? {
             "option" => oneof.options.push(option_statement(reader)?),
             "group" => oneof.groups.push(group(reader, None, depth)?),
             word => oneof.fields.push(field(reader, None, word)?),
         }
-    }
+        Ok(())
+    })?;
     Ok(oneof)
 }
 
@@ -239,17 +244,14 @@ fn extend(reader: &mut Reader, depth: usize) -> Read<Extend> {
         fields: Vec::new(),
         groups: Vec::new(),
     };
-    reader.require('{')?;
-    while !reader.take('}') {
-        if reader.take(';') {
-            continue;
-        }
+    block(reader, |reader| {
         let word = reader.word()?;
         match member(reader, word, depth)? {
             Member::Field(field) => extend.fields.push(field),
             Member::Group(group) => extend.groups.push(group),
         }
-    }
+        Ok(())
+    })?;
     Ok(extend)
 }
 
@@ -260,11 +262,7 @@ fn enumeration(reader: &mut Reader) -> Read<Enum> {
         options: Vec::new(),
         values: Vec::new(),
     };
-    reader.require('{')?;
-    while !reader.take('}') {
-        if reader.take(';') {
-            continue;
-        }
+    block(reader, |reader| {
         match reader.identifier()? {
             "option" if reader.peek() != Some('=') => enumeration.options.push(option_statement(reader)?),
             "reserved" if reader.peek() != Some('=') => enumeration.reserved.push(reserved(reader)?),
@@ -280,7 +278,8 @@ fn enumeration(reader: &mut Reader) -> Read<Enum> {
                 });
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(enumeration)
 }
 
@@ -290,17 +289,14 @@ fn service(reader: &mut Reader) -> Read<Service> {
         options: Vec::new(),
         methods: Vec::new(),
     };
-    reader.require('{')?;
-    while !reader.take('}') {
-        if reader.take(';') {
-            continue;
-        }
+    block(reader, |reader| {
         match reader.word()? {
             "option" => service.options.push(option_statement(reader)?),
             "rpc" => service.methods.push(method(reader)?),
             other => return reader.error(&format!("rpc or option, not {other}")),
         }
-    }
+        Ok(())
+    })?;
     Ok(service)
 }
 
@@ -312,16 +308,14 @@ fn method(reader: &mut Reader) -> Read<Method> {
     }
     let output = method_type(reader)?;
     let mut options = Vec::new();
-    if reader.take('{') {
-        while !reader.take('}') {
-            if reader.take(';') {
-                continue;
-            }
+    if reader.peek() == Some('{') {
+        block(reader, |reader| {
             if reader.word()? != "option" {
                 return reader.error("option");
             }
             options.push(option_statement(reader)?);
-        }
+            Ok(())
+        })?;
     } else {
         reader.require(';')?;
     }
