@@ -81,18 +81,11 @@ fn tags_of(options: &[OptionStatement], meta: &str) -> Vec<String> {
     };
     let tags = fields.into_iter().find(|(key, _)| key == TAGS);
     distinct(
-        tags.map(|(_, tags)| listed(tags))
+        tags.map(|(_, tags)| tags.into_items())
             .unwrap_or_default()
             .into_iter()
             .map(written),
     )
-}
-
-fn listed(value: Value) -> Vec<Value> {
-    match value {
-        Value::List(values) => values,
-        one => vec![one],
-    }
 }
 
 fn written(tag: Value) -> String {
@@ -173,7 +166,7 @@ fn remove(value: &mut Value, edit: &TagEdit<'_>) -> bool {
         return true;
     };
     if let Some((_, tags)) = fields.iter_mut().find(|(key, _)| key == TAGS) {
-        let mut left = listed(std::mem::replace(tags, Value::List(Vec::new())));
+        let mut left = std::mem::replace(tags, Value::List(Vec::new())).into_items();
         let removed: HashSet<&str> = edit.remove.iter().copied().collect();
         left.retain(|tag| !matches!(tag, Value::Text(text) if removed.contains(text.as_str())));
         *tags = Value::List(left);
@@ -193,7 +186,7 @@ fn key_of(option: &OptionStatement) -> &str {
 fn merged(options: Vec<OptionStatement>) -> Vec<OptionStatement> {
     let mut places = HashMap::new();
     let mut merged: Vec<Merged> = Vec::new();
-    for option in options.into_iter().map(nested) {
+    for option in options.into_iter().map(OptionStatement::nested) {
         let at = *places.entry(key_of(&option).to_owned()).or_insert(merged.len());
         match merged.get_mut(at) {
             Some(known) => known.add(option),
@@ -276,22 +269,7 @@ fn together(mut values: Vec<Value>) -> Value {
     {
         return one;
     }
-    let mut seen = HashSet::new();
-    let mut all: Vec<Value> = values.into_iter().flat_map(listed).collect();
-    all.retain(|value| seen.insert(format!("{value:?}")));
-    Value::List(all)
-}
-
-/// `(a).b.c = 1` as `(a) = { b: { c: 1 } }`
-fn nested(option: OptionStatement) -> OptionStatement {
-    let inner = option.path.into_iter().rev().fold(option.value, |value, part| {
-        Value::Message(vec![(part.name, value)])
-    });
-    OptionStatement {
-        name: option.name,
-        path: Vec::new(),
-        value: inner,
-    }
+    Value::each_once(values.into_iter().flat_map(Value::into_items).collect())
 }
 
 /// As `java.util.HashMap.merge` keeps them by name: of those in one bucket the last is the first.

@@ -4,6 +4,7 @@
 use super::super::syntax::{NamePart, OptionStatement, Value};
 use super::names::Scope;
 use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor};
+use std::collections::HashMap;
 
 /// `statements` of one element, as the normalised form has them.
 pub(super) fn options(statements: Vec<OptionStatement>, scope: &Scope) -> Vec<OptionStatement> {
@@ -12,7 +13,7 @@ pub(super) fn options(statements: Vec<OptionStatement>, scope: &Scope) -> Vec<Op
         .map(|statement| full(statement, scope))
         .collect();
     statements.sort_by(|left, right| left.name.name.cmp(&right.name.name));
-    let mut merged: Vec<OptionStatement> = Vec::new();
+    let mut merged: Vec<Merged> = Vec::new();
     for statement in statements {
         let previous = merged
             .last_mut()
@@ -22,34 +23,21 @@ pub(super) fn options(statements: Vec<OptionStatement>, scope: &Scope) -> Vec<Op
             .filter(|extension| extension.cardinality() != Cardinality::Repeated);
         match (previous, extension) {
             (Some(previous), Some(extension)) => {
-                let next = nested(statement);
-                *previous = match (&mut previous.value, next.value) {
-                    (Value::Message(known), Value::Message(more)) => OptionStatement {
-                        value: Value::Message(merge(
-                            message_of(&extension.kind()).as_ref(),
-                            std::mem::take(known),
-                            more,
-                        )),
-                        ..next_of(next.name)
-                    },
-                    (_, value) => OptionStatement {
-                        value,
-                        ..next_of(next.name)
-                    },
-                };
+                let next = statement.nested();
+                previous.name = next.name;
+                previous.path = Vec::new();
+                previous
+                    .value
+                    .add(Takes::Later(message_of(&extension.kind())), next.value);
             }
-            _ => merged.push(statement),
+            _ => merged.push(Merged {
+                name: statement.name,
+                path: statement.path,
+                value: Merging::One(statement.value),
+            }),
         }
     }
-    merged
-}
-
-fn next_of(name: NamePart) -> OptionStatement {
-    OptionStatement {
-        name,
-        path: Vec::new(),
-        value: Value::List(Vec::new()),
-    }
+    merged.into_iter().map(Merged::into_statement).collect()
 }
 
 /// A custom option by its full name, and its path as messages within each other; others as they are.
@@ -60,30 +48,11 @@ fn full(statement: OptionStatement, scope: &Scope) -> OptionStatement {
     let Some(extension) = scope.extension(&statement.name.name) else {
         return statement;
     };
-    nested(OptionStatement {
-        name: NamePart {
-            name: extension.full_name().to_owned(),
-            is_extension: true,
-        },
-        ..statement
-    })
-}
-
-/// `(a).b.c = 1` as `(a) = { b: { c: 1 } }`
-fn nested(statement: OptionStatement) -> OptionStatement {
-    let inner = statement
-        .path
-        .into_iter()
-        .rev()
-        .fold(statement.value, |value, part| {
-            // Without the brackets of an extension's: so Confluent prints it, though it is no text format.
-            Value::Message(vec![(part.name, value)])
-        });
-    OptionStatement {
-        name: statement.name,
-        path: Vec::new(),
-        value: inner,
-    }
+    let name = NamePart {
+        name: extension.full_name().to_owned(),
+        is_extension: true,
+    };
+    OptionStatement { name, ..statement }.nested()
 }
 
 fn message_of(kind: &Kind) -> Option<MessageDescriptor> {
@@ -93,46 +62,127 @@ fn message_of(kind: &Kind) -> Option<MessageDescriptor> {
     }
 }
 
-type Fields = Vec<(String, Value)>;
-
-/// Both values' fields, of a message of type `container`. Depth is bounded by that of `more`.
-fn merge(container: Option<&MessageDescriptor>, mut known: Fields, more: Fields) -> Fields {
-    for (key, value) in more {
-        let field = container.and_then(|container| container.get_field_by_name(&key));
-        match known.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, place)) => {
-                let old = std::mem::replace(place, Value::List(Vec::new()));
-                *place = merge_values(field.as_ref(), old, value);
-            }
-            None => known.push((key, value)),
-        }
-    }
-    known
+/// A statement that more are merged into.
+struct Merged {
+    name: NamePart,
+    path: Vec<NamePart>,
+    value: Merging,
 }
 
-/// A field that is not repeated takes the later value, a message the fields of both; others, and those that are not
-/// known, become a list of all values, each once.
-fn merge_values(field: Option<&FieldDescriptor>, old: Value, new: Value) -> Value {
-    let singular = field.filter(|field| field.cardinality() != Cardinality::Repeated);
-    match (singular, old, new) {
-        (Some(field), Value::Message(old), Value::Message(new)) => {
-            Value::Message(merge(message_of(&field.kind()).as_ref(), old, new))
+impl Merged {
+    fn into_statement(self) -> OptionStatement {
+        OptionStatement {
+            name: self.name,
+            path: self.path,
+            value: self.value.into_value(),
         }
-        (Some(_), _, new) => new,
-        (None, old, new) => {
-            let mut all: Vec<Value> = Vec::new();
-            for values in [old, new] {
-                let values = match values {
-                    Value::List(values) => values,
-                    one => vec![one],
-                };
-                for value in values {
-                    if !all.contains(&value) {
-                        all.push(value);
-                    }
-                }
+    }
+}
+
+/// What a second value is to the first.
+enum Takes {
+    /// It takes its place; a message of that type takes the fields of both.
+    Later(Option<MessageDescriptor>),
+    /// They become a list of all values, each once: the field is repeated, or not known.
+    All,
+}
+
+impl Takes {
+    fn of(field: Option<&FieldDescriptor>) -> Self {
+        match field {
+            Some(field) if field.cardinality() != Cardinality::Repeated => {
+                Self::Later(message_of(&field.kind()))
             }
-            Value::List(all)
+            _ => Self::All,
+        }
+    }
+}
+
+/// A value while others come to it. What has come is not gone over again for each.
+enum Merging {
+    One(Value),
+    All(Vec<Value>),
+    Message(Fields),
+}
+
+impl Merging {
+    /// Depth is bounded by that of `more`.
+    fn add(&mut self, takes: Takes, more: Value) {
+        match (takes, more) {
+            (Takes::Later(container), Value::Message(more)) => match self.take() {
+                Self::One(Value::Message(fields)) => {
+                    let mut fields = Fields::of(fields);
+                    fields.merge(container.as_ref(), more);
+                    *self = Self::Message(fields);
+                }
+                Self::Message(mut fields) => {
+                    fields.merge(container.as_ref(), more);
+                    *self = Self::Message(fields);
+                }
+                Self::One(_) | Self::All(_) => *self = Self::One(Value::Message(more)),
+            },
+            (Takes::Later(_), later) => *self = Self::One(later),
+            (Takes::All, more) => {
+                let mut all = match self.take() {
+                    Self::All(all) => all,
+                    other => other.into_value().into_items(),
+                };
+                all.extend(more.into_items());
+                *self = Self::All(all);
+            }
+        }
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::All(Vec::new()))
+    }
+
+    fn into_value(self) -> Value {
+        match self {
+            Self::One(value) => value,
+            Self::All(values) => Value::each_once(values),
+            Self::Message(fields) => Value::Message(
+                fields
+                    .entries
+                    .into_iter()
+                    .map(|(key, value)| (key, value.into_value()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+struct Fields {
+    entries: Vec<(String, Merging)>,
+    /// Where a key comes first.
+    places: HashMap<String, usize>,
+}
+
+impl Fields {
+    /// As one message has them, also a key that comes twice.
+    fn of(written: Vec<(String, Value)>) -> Self {
+        let mut fields = Self {
+            entries: Vec::with_capacity(written.len()),
+            places: HashMap::new(),
+        };
+        for (key, value) in written {
+            fields.places.entry(key.clone()).or_insert(fields.entries.len());
+            fields.entries.push((key, Merging::One(value)));
+        }
+        fields
+    }
+
+    /// Takes the fields of another message of type `container`, too.
+    fn merge(&mut self, container: Option<&MessageDescriptor>, more: Vec<(String, Value)>) {
+        for (key, value) in more {
+            let at = *self.places.entry(key.clone()).or_insert(self.entries.len());
+            match self.entries.get_mut(at) {
+                Some((_, known)) => {
+                    let field = container.and_then(|container| container.get_field_by_name(&key));
+                    known.add(Takes::of(field.as_ref()), value);
+                }
+                None => self.entries.push((key, Merging::One(value))),
+            }
         }
     }
 }

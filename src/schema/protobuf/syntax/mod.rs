@@ -13,6 +13,8 @@ pub(super) use for_linker::for_linker;
 pub(super) use from_descriptor::from_descriptor;
 pub(super) use parse::parse;
 
+use std::collections::HashSet;
+
 /// The largest field number: what `max` is in a range.
 pub(super) const FIELD_NUMBER_MAX: i32 = 536_870_911;
 
@@ -172,7 +174,7 @@ pub(super) struct NamePart {
     pub(super) is_extension: bool,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Value {
     Text(String),
     /// `true`, `false`, the name of an enum's value, `inf`, `nan`.
@@ -184,7 +186,39 @@ pub(super) enum Value {
     List(Vec<Value>),
 }
 
+impl Value {
+    /// The items of a list, or the value alone.
+    pub(super) fn into_items(self) -> Vec<Self> {
+        match self {
+            Self::List(values) => values,
+            one => vec![one],
+        }
+    }
+
+    /// `values` as a list, each once, where it comes first.
+    pub(super) fn each_once(mut values: Vec<Self>) -> Self {
+        let mut seen = HashSet::new();
+        values.retain(|value| seen.insert(value.clone()));
+        Self::List(values)
+    }
+}
+
 impl OptionStatement {
+    /// `(a).b.c = 1` as `(a) = { b: { c: 1 } }`. Extensions lose their brackets on the way: so Confluent prints it, though
+    /// it is no text format.
+    pub(super) fn nested(self) -> Self {
+        let value = self
+            .path
+            .into_iter()
+            .rev()
+            .fold(self.value, |value, part| Value::Message(vec![(part.name, value)]));
+        Self {
+            name: self.name,
+            path: Vec::new(),
+            value,
+        }
+    }
+
     pub(super) fn plain(name: &str, value: Value) -> Self {
         Self {
             name: NamePart {
