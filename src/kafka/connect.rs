@@ -2,9 +2,10 @@
 
 use super::stream::{Stream, tune};
 use super::upstream::{ClientTls, HostPort, UpstreamOptions};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,16 +106,29 @@ pub fn client_config(tls: &ClientTls) -> io::Result<ClientConfig> {
             "no trusted certificate authority: the system has none, and no `ca` is named",
         ));
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots);
+    let builder = trusting(roots)?;
     match &tls.identity {
         Some((certificate, key)) => builder
             .with_client_auth_cert(read_certificates(certificate)?, read_key(key)?)
             .map_err(|error| invalid(certificate, &error)),
         None => Ok(builder.with_no_client_auth()),
     }
+}
+
+/// What a client has that speaks TLS to nobody, but whose library wants to know how: no certificate is trusted.
+///
+/// # Errors
+/// When the library has no protocol version.
+pub fn client_config_without_trust() -> io::Result<ClientConfig> {
+    Ok(trusting(RootCertStore::empty())?.with_no_client_auth())
+}
+
+fn trusting(roots: RootCertStore) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    Ok(builder
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots))
 }
 
 /// Every certificate of a PEM file.

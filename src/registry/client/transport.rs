@@ -2,7 +2,7 @@
 
 use super::error::ClientError;
 use crate::kafka::ClientTls;
-use crate::kafka::connect::client_config;
+use crate::kafka::connect::{client_config, client_config_without_trust};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use serde::Deserialize;
@@ -112,17 +112,17 @@ impl Transport {
         if urls.is_empty() {
             return Err(ClientError::Setup("no registry is named".to_owned()));
         }
-        let mut builder = reqwest::Client::builder()
+        let tls = if urls.iter().any(|url| url.scheme() == "https") {
+            client_config(&options.tls)
+        } else {
+            client_config_without_trust()
+        };
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.map_err(|error| setup(&error))?)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(options.timeout)
             // Credentials go to nobody who was not named.
             .redirect(redirect::Policy::none());
-        if urls.iter().any(|url| url.scheme() == "https") {
-            let config = client_config(&options.tls).map_err(|error| setup(&error))?;
-            builder = builder.tls_backend_preconfigured(config);
-        } else {
-            builder = builder.tls_backend_preconfigured(no_tls().map_err(|error| setup(&error))?);
-        }
         Ok(Self {
             http: builder.build().map_err(|error| setup(&whole(&error)))?,
             urls,
@@ -278,15 +278,6 @@ fn below(base: &Url, path: &[&str], query: &[(&str, String)]) -> Url {
         url.query_pairs_mut().extend_pairs(query);
     }
     url
-}
-
-/// For addresses without TLS: nothing is trusted, and nothing asks for it.
-fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth())
 }
 
 fn no_answer(url: &Url, error: reqwest::Error) -> Failed {

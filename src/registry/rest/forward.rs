@@ -12,7 +12,8 @@ use super::App;
 use super::body;
 use super::contexts::GivenAddress;
 use crate::kafka::ClientTls;
-use crate::kafka::connect::client_config;
+use crate::kafka::connect::{client_config, client_config_without_trust};
+use crate::registry::access::routes;
 use crate::registry::errors::RegistryError;
 use crate::registry::role::{Leadership, Role};
 use axum::body::{Body, Bytes};
@@ -24,7 +25,6 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use reqwest::{Client, Url, redirect};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -73,7 +73,8 @@ impl Forwarder {
     pub fn new(tls: Option<&ClientTls>) -> io::Result<Self> {
         let tls = match tls {
             Some(tls) => client_config(tls)?,
-            None => no_roots()?,
+            // Leaders are reached by `http`, or by none.
+            None => client_config_without_trust()?,
         };
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -86,17 +87,6 @@ impl Forwarder {
             .map_err(io::Error::other)?;
         Ok(Self(client))
     }
-}
-
-/// Leaders are reached by `http`, or by none: no certificate is trusted.
-fn no_roots() -> io::Result<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    Ok(builder
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth())
 }
 
 /// The layer around every resource.
@@ -134,18 +124,19 @@ const REGISTER: &str = "register schema";
 /// What a request would change, in Confluent's words; `None` for one that only reads.
 fn written_by(request: &Request) -> Option<&'static str> {
     let path = request.extensions().get::<MatchedPath>()?.as_str();
-    match (request.method(), path) {
-        (&Method::POST, "/subjects/{subject}/versions") => Some(REGISTER),
-        (&Method::POST, "/subjects/{subject}/versions/{version}/tags") => Some("register schema tags"),
-        (&Method::DELETE, "/subjects/{subject}/versions/{version}") => Some("delete schema version"),
-        (&Method::DELETE, "/subjects/{subject}") => Some("delete subject"),
-        (&Method::DELETE, "/contexts/{context}") => Some("delete context"),
-        (&Method::PUT, config) if config.starts_with("/config") => Some("update config"),
-        (&Method::DELETE, config) if config.starts_with("/config") => Some("delete config"),
-        (&Method::PUT, mode) if mode.starts_with("/mode") => Some("update mode"),
-        (&Method::DELETE, mode) if mode.starts_with("/mode") => Some("delete mode"),
-        _ => None,
-    }
+    let route = routes::find(request.method(), path).filter(|route| route.writes)?;
+    Some(match route.action {
+        "register" => REGISTER,
+        "modify_tags" => "register schema tags",
+        "delete_version" => "delete schema version",
+        "delete_subject" => "delete subject",
+        "delete_context" => "delete context",
+        "set_config" => "update config",
+        "delete_config" => "delete config",
+        "set_mode" => "update mode",
+        "delete_mode" => "delete mode",
+        other => other,
+    })
 }
 
 /// One request on its way to whoever leads.
