@@ -357,6 +357,27 @@ fn until_written(node: &Portcullis, name: &str) -> Duration {
     }
 }
 
+/// Runs `work` while so many clients register through all `addresses`: what was acknowledged to them, and how often
+/// they were refused.
+fn beside_clients(count: usize, addresses: &[String], work: impl FnOnce()) -> (Vec<Acknowledged>, usize) {
+    let (stop, refusals) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let acknowledged = scope(|scope| {
+        let clients: Vec<_> = (0..count)
+            .map(|number| {
+                let (stop, refusals) = (&stop, &refusals);
+                scope.spawn(move || client(number, addresses, stop, refusals))
+            })
+            .collect();
+        work();
+        stop.store(true, Ordering::SeqCst);
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect()
+    });
+    (acknowledged, refusals.into_inner())
+}
+
 fn rounds() -> usize {
     std::env::var("PORTCULLIS_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap())
 }
@@ -366,15 +387,8 @@ fn a_leader_killed_while_eight_clients_register_costs_no_schema_and_gives_no_id_
     let _turn = turn();
     let mut nodes = cluster(&KAFKA, "killed", 3);
     let addresses: Vec<String> = nodes.iter().map(|node| node.registry.clone()).collect();
-    let (stop, refusals) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut changes = Vec::new();
-    let acknowledged = scope(|scope| {
-        let clients: Vec<_> = (0..8)
-            .map(|number| {
-                let (addresses, stop, refusals) = (&addresses, &stop, &refusals);
-                scope.spawn(move || client(number, addresses, stop, refusals))
-            })
-            .collect();
+    let (acknowledged, refused) = beside_clients(8, &addresses, || {
         for round in 0..rounds() {
             let leader = leader_of(&nodes);
             sleep(Duration::from_millis(200 + 37 * (round as u64 % 10)));
@@ -387,11 +401,6 @@ fn a_leader_killed_while_eight_clients_register_costs_no_schema_and_gives_no_id_
             changes.push(change);
             nodes[leader].restart();
         }
-        stop.store(true, Ordering::SeqCst);
-        clients
-            .into_iter()
-            .flat_map(|client| client.join().unwrap())
-            .collect::<Vec<_>>()
     });
     leader_of(&nodes);
     check(&nodes, &acknowledged);
@@ -400,7 +409,7 @@ fn a_leader_killed_while_eight_clients_register_costs_no_schema_and_gives_no_id_
         "{} rounds: {} schemas acknowledged, {} requests refused meanwhile; leader changes: median {} ms, longest {} ms",
         changes.len(),
         acknowledged.len(),
-        refusals.load(Ordering::SeqCst),
+        refused,
         changes[changes.len() / 2].as_millis(),
         changes[changes.len() - 1].as_millis()
     );
@@ -496,14 +505,7 @@ fn a_restart_of_the_broker_loses_nothing_and_ends_with_one_leader() {
     let mut kafka = Kafka::start(1);
     let nodes = cluster(&kafka, "restarted", 3);
     let addresses: Vec<String> = nodes.iter().map(|node| node.registry.clone()).collect();
-    let (stop, refusals) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let acknowledged = scope(|scope| {
-        let clients: Vec<_> = (0..3)
-            .map(|number| {
-                let (addresses, stop, refusals) = (&addresses, &stop, &refusals);
-                scope.spawn(move || client(number, addresses, stop, refusals))
-            })
-            .collect();
+    let (acknowledged, refused) = beside_clients(3, &addresses, || {
         sleep(Duration::from_millis(500));
         kafka.kill(1);
         sleep(Duration::from_secs(2));
@@ -513,19 +515,10 @@ fn a_restart_of_the_broker_loses_nothing_and_ends_with_one_leader() {
         let waited = until_written(&nodes[0], "AfterRestart");
         println!("written {} ms after the broker was back", waited.as_millis());
         sleep(Duration::from_millis(500));
-        stop.store(true, Ordering::SeqCst);
-        clients
-            .into_iter()
-            .flat_map(|client| client.join().unwrap())
-            .collect::<Vec<_>>()
     });
     leader_of(&nodes);
     check(&nodes, &acknowledged);
-    println!(
-        "{} acknowledged, {} refused",
-        acknowledged.len(),
-        refusals.load(Ordering::SeqCst)
-    );
+    println!("{} acknowledged, {} refused", acknowledged.len(), refused);
 }
 
 #[test]

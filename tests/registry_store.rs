@@ -28,6 +28,18 @@ fn request(name: &str) -> Arc<SchemaRequest> {
     })
 }
 
+/// A registry on a free port of this machine.
+fn served(folder: &Path) -> RegistryOptions {
+    RegistryOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        store: folder.to_owned().into(),
+        compatibility: CompatibilityLevel::Backward,
+        incompatible_code: 409,
+        tls: None,
+        security: None,
+    }
+}
+
 async fn close(opened: Opened) {
     drop(opened.core);
     opened.store_closed.await.unwrap();
@@ -151,15 +163,9 @@ async fn a_damaged_store_is_an_error_that_names_the_file() {
 #[tokio::test]
 async fn a_refused_request_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let options = RegistryOptions {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        store: folder.path().to_owned().into(),
-        compatibility: CompatibilityLevel::Backward,
-        incompatible_code: 409,
-        tls: None,
-        security: None,
-    };
-    let registry = registry::start(options, Health::default()).await.unwrap();
+    let registry = registry::start(served(folder.path()), Health::default())
+        .await
+        .unwrap();
     for (head, status) in [
         ("POST /nowhere HTTP/1.1\r\n", "404"),
         ("POST /subjects HTTP/1.1\r\n", "405"),
@@ -207,14 +213,7 @@ async fn ask(address: std::net::SocketAddr, request: &str) -> String {
 #[tokio::test]
 async fn a_registry_serves_stops_and_starts_again_with_what_it_had() {
     let folder = tempfile::tempdir().unwrap();
-    let options = RegistryOptions {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        store: folder.path().to_owned().into(),
-        compatibility: CompatibilityLevel::Backward,
-        incompatible_code: 409,
-        tls: None,
-        security: None,
-    };
+    let options = served(folder.path());
     let registry = registry::start(options.clone(), Health::default()).await.unwrap();
     let body = r#"{"schema":"\"string\""}"#;
     let length = body.len();
