@@ -306,13 +306,41 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<(reqwest::Response
     Ok((answer, body))
 }
 
-/// By its `error_code` 50004, with which nothing was written.
+/// By its `error_code` 50004, or by saying that it is loading its log, as one does that led and was started again. With
+/// neither anything was written.
 fn says_that_it_is_not_the_leader(status: StatusCode, body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Refusal {
         error_code: u32,
+        #[serde(default)]
+        message: String,
     }
-    status == StatusCode::INTERNAL_SERVER_ERROR
-        && serde_json::from_slice::<Refusal>(body)
-            .is_ok_and(|refusal| refusal.error_code == RegistryError::UnknownLeader.error_code())
+    let Ok(refusal) = serde_json::from_slice::<Refusal>(body) else {
+        return false;
+    };
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR => refusal.error_code == RegistryError::UnknownLeader.error_code(),
+        StatusCode::SERVICE_UNAVAILABLE => refusal.message == RegistryError::Loading.to_string(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_lead_or_is_still_loading_has_written_nothing() {
+        let says = |refusal: &RegistryError| {
+            let body =
+                serde_json::json!({"error_code": refusal.error_code(), "message": refusal.to_string()});
+            let status = StatusCode::from_u16(refusal.status()).unwrap();
+            says_that_it_is_not_the_leader(status, body.to_string().as_bytes())
+        };
+        assert!(says(&RegistryError::UnknownLeader));
+        assert!(says(&RegistryError::Loading));
+        assert!(!says(&RegistryError::Store("disk full".to_owned())));
+        assert!(!says(&RegistryError::Http(503, "the directory does not answer")));
+        assert!(!says(&RegistryError::SchemaTooLarge));
+    }
 }
