@@ -14,4 +14,5 @@ pub mod log;
 pub mod produce_request;
 pub mod produce_response;
 pub mod reader;
+pub mod record_indexes;
 pub mod writer;
