@@ -6,7 +6,6 @@ use super::address;
 use super::section::{Reading, Section};
 use super::server_tls;
 use super::upstream;
-use super::yaml::Node;
 use crate::kafka::UpstreamOptions;
 use crate::registry::core::INCOMPATIBLE_CODE;
 use crate::registry::election::ElectionOptions;
@@ -150,7 +149,9 @@ fn kafka(
     upstream: Option<&UpstreamOptions>,
     reading: &mut Reading<'_>,
 ) -> Option<KafkaStoreOptions> {
-    let topic = section.take("topic").and_then(|node| topic(node, reading));
+    let topic = section
+        .take("topic")
+        .and_then(|node| reading.topic_name(node, "topic"));
     let replication_factor = section
         .take("replication_factor")
         .and_then(|node| reading.number::<i16>(node, "replication_factor", 1..=i16::MAX));
@@ -165,21 +166,4 @@ fn kafka(
         replication_factor: replication_factor.unwrap_or(REPLICATION_FACTOR),
         election: Some(Box::new(election)),
     })
-}
-
-/// Kafka's own rule (`Topic.validate`).
-fn topic(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
-    const LENGTH_MAX: usize = 249;
-    let topic = reading.text(node, "topic")?;
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let valid = (1..=LENGTH_MAX).contains(&topic.len())
-        && topic.bytes().all(legal)
-        && !matches!(topic.as_str(), "." | "..");
-    if !valid {
-        let what = format!(
-            "`topic`: `{topic}` is no topic's name: letters, digits, `.`, `_` and `-`, at most {LENGTH_MAX}"
-        );
-        reading.report(node.at, what, None);
-    }
-    valid.then_some(topic)
 }

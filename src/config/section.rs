@@ -3,6 +3,7 @@
 use super::diagnostic::{Diagnostic, Diagnostics, Position, suggest};
 use super::environment::{Environment, fill};
 use super::yaml::{Entry, Node, Value};
+use crate::wire::topic_name;
 use std::path::{Path, PathBuf};
 
 /// What reading needs beside the tree, and what it found wrong.
@@ -189,6 +190,16 @@ impl<'a> Reading<'a> {
             );
         }
         found
+    }
+
+    pub fn topic_name(&mut self, node: &Node, key: &str) -> Option<String> {
+        let name = self.text(node, key)?;
+        if topic_name::is_legal(&name) {
+            return Some(name);
+        }
+        let what = format!("`{key}`: `{name}` is no topic's name: {}", topic_name::RULE);
+        self.report(node.at, what, None);
+        None
     }
 
     /// A path; a relative one starts at the configuration file's folder.

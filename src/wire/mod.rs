@@ -15,4 +15,5 @@ pub mod produce_request;
 pub mod produce_response;
 pub mod reader;
 pub mod record_indexes;
+pub mod topic_name;
 pub mod writer;

@@ -2,6 +2,7 @@
 
 use super::partition_log::PartitionLog;
 use crate::wire::batch::BatchHeader;
+use crate::wire::topic_name;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -109,7 +110,7 @@ impl Topics {
 
     /// What [`Self::create`] would refuse.
     pub fn may_create(&self, name: &str, partitions: i32) -> Result<(), ResponseError> {
-        if !is_legal_name(name) {
+        if !topic_name::is_legal(name) {
             return Err(ResponseError::InvalidTopicException);
         }
         if self.by_name.contains_key(name) {
@@ -163,14 +164,4 @@ impl Topics {
             .partitions
             .get_mut(usize::try_from(partition).ok()?)
     }
-}
-
-/// `org.apache.kafka.common.internals.Topic.validate`.
-fn is_legal_name(name: &str) -> bool {
-    (1..=249).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
