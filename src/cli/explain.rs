@@ -45,19 +45,11 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
         print(&explanation(code), args.output);
         return ExitCode::SUCCESS;
     }
-    if bare == "402" {
-        print(&DEAD_LETTER, args.output);
-        return ExitCode::SUCCESS;
-    }
     if let Ok(reference) = Ulid::from_string(&code) {
         print_reference(reference, args.output);
         return ExitCode::SUCCESS;
     }
-    let known: Vec<&str> = Code::ALL
-        .iter()
-        .map(|code| code.as_str())
-        .chain(["PC-402"])
-        .collect();
+    let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     eprintln!(
         "portcullis: `{first}` is neither a code nor a reference; codes: {}",
         known.join(", ")
@@ -96,13 +88,6 @@ fn print_reference(reference: Ulid, output: Format) {
         ),
     }
 }
-
-const DEAD_LETTER: Explanation = Explanation {
-    code: "PC-402",
-    meaning: "A dead letter cannot be written. Kept for the action `dead_letter`, which this release does not have.",
-    producer_sees: "a retriable error; nothing is acknowledged.",
-    to_do: "nothing yet: this release never gives this code.",
-};
 
 fn explanation(code: Code) -> Explanation {
     let (meaning, producer_sees, to_do) = match code {
@@ -170,6 +155,11 @@ fn explanation(code: Code) -> Explanation {
             "A schema is not in memory and the registry cannot be asked.",
             "NOT_ENOUGH_REPLICAS (19), which is retriable: a client tries again by itself, and nothing is lost.",
             "look at `/readyz?verbose` and at the registry; `on_registry_down: pass` lets such records through unchecked.",
+        ),
+        Code::DeadLetterNotWritten => (
+            "Bad records were to go to the dead-letter topic, and cannot be written; the policy's action is `dead_letter`.",
+            "NOT_ENOUGH_REPLICAS (19), which is retriable: nothing is acknowledged and nothing is lost. With `on_failure: reject`, INVALID_RECORD (87) as from `reject`.",
+            "the line says why: a topic that is missing and may not be created, a right that the gateway lacks, a record too large for the topic, brokers out of reach.",
         ),
     };
     Explanation {

@@ -1,9 +1,12 @@
 //! `policies`: what topics ask of their records.
 
+use super::diagnostic::Position;
 use super::section::{Reading, Section};
+use super::units;
 use super::yaml::{Node, Value};
 use crate::contract::{
-    Action, Framing, Level, OnRegistryDown, Policies, Policy, Rule, SubjectNaming, TopicPattern,
+    Action, DeadLetter, Framing, Level, OnDeadLetterFailure, OnRegistryDown, Policies, Policy, Rule,
+    SubjectNaming, TopicPattern,
 };
 use crate::schema::{Formats, Subject, UnknownFields};
 
@@ -21,18 +24,43 @@ const FRAMINGS: [(&str, Option<Framing>); 4] = [
     ("raw", None),
     ("auto", None),
 ];
-const ACTIONS: [(&str, Option<Action>); 4] = [
-    ("reject", Some(Action::Reject)),
-    ("observe", Some(Action::Observe)),
-    ("dead_letter", None),
-    ("mark", None),
+const ON_FAILURE: [(&str, OnDeadLetterFailure); 2] = [
+    ("retry", OnDeadLetterFailure::Retry),
+    ("reject", OnDeadLetterFailure::Reject),
+];
+
+#[derive(Clone, Copy)]
+enum ActionWord {
+    Reject,
+    DeadLetter,
+    Observe,
+    Mark,
+}
+
+const ACTIONS: [(&str, ActionWord); 4] = [
+    ("reject", ActionWord::Reject),
+    ("dead_letter", ActionWord::DeadLetter),
+    ("observe", ActionWord::Observe),
+    ("mark", ActionWord::Mark),
 ];
 
 pub fn read(node: Option<&Node>, reading: &mut Reading<'_>) -> Policies {
     let list = node
         .and_then(|node| reading.list(node, "policies"))
         .unwrap_or_default();
-    Policies(list.iter().filter_map(|node| policy(node, reading)).collect())
+    let (places, policies): (Vec<Position>, Vec<Policy>) = list
+        .iter()
+        .filter_map(|node| Some((node.at, policy(node, reading)?)))
+        .unzip();
+    let policies = Policies(policies);
+    for (at, policy) in places.into_iter().zip(&policies.0) {
+        if let Some(topic) = policies.dead_letter_loop(policy) {
+            let what = format!("the dead letters of topic `{topic}` would come back to it");
+            let instead = "name another `dead_letter.topic`, or another `action` for this topic".to_owned();
+            reading.report(at, what, Some(instead));
+        }
+    }
+    policies
 }
 
 fn policy(node: &Node, reading: &mut Reading<'_>) -> Option<Policy> {
@@ -116,18 +144,43 @@ fn rule(mut section: Section<'_>, rule: &mut Rule, reading: &mut Reading<'_>) {
     section.finish(reading);
 }
 
+/// A word, or `{ dead_letter: { … } }`.
 fn action(node: &Node, reading: &mut Reading<'_>) -> Option<Action> {
-    if let Value::Map(_) = &node.value {
+    if let Value::Map(entries) = &node.value {
+        if entries.is_empty() {
+            let instead = "for example `action: { dead_letter: { topic: orders.dlq } }`".to_owned();
+            reading.report(node.at, "`action` is empty", Some(instead));
+        }
         let mut section = reading.section(node, "action")?;
-        section.refuse("dead_letter", reading);
+        let dead_letter = section.take_section("dead_letter", reading);
+        let dead_letter = dead_letter.map(|section| self::dead_letter(section, reading));
         section.finish(reading);
-        return None;
+        return dead_letter;
     }
-    let action = reading.word(node, "action", &ACTIONS)?;
-    if action.is_none() {
-        not_this_word(node, "action", reading);
-    }
-    action
+    Some(match reading.word(node, "action", &ACTIONS)? {
+        ActionWord::Reject => Action::Reject,
+        ActionWord::DeadLetter => Action::DeadLetter(DeadLetter::default()),
+        ActionWord::Observe => Action::Observe,
+        ActionWord::Mark => Action::Mark,
+    })
+}
+
+fn dead_letter(mut section: Section<'_>, reading: &mut Reading<'_>) -> Action {
+    let topic = section
+        .take("topic")
+        .and_then(|node| reading.topic_name(node, "topic"));
+    let retention = section
+        .take("retention")
+        .and_then(|node| reading.parsed(node, "retention", "168h", units::duration));
+    let on_failure = section
+        .take("on_failure")
+        .and_then(|node| reading.word(node, "on_failure", &ON_FAILURE));
+    section.finish(reading);
+    Action::DeadLetter(DeadLetter {
+        topic: topic.map(Into::into),
+        retention,
+        on_failure: on_failure.unwrap_or_default(),
+    })
 }
 
 fn envelope(section: &mut Section<'_>, reading: &mut Reading<'_>) {

@@ -12,6 +12,7 @@ use crate::wire::batch::{Batch, BatchError, Records};
 use crate::wire::compression::{CompressionError, DecompressionLimits, Decompressor};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::reader::Reader;
+use crate::wire::record_indexes::RecordIndexes;
 use std::fmt::Display;
 use ulid::Ulid;
 
@@ -25,11 +26,11 @@ pub enum BatchVerdict {
     Unchecked { records: u32 },
     /// Every record conforms.
     Valid { records: u32 },
-    /// `bad_records` of `records` do not conform; the first [`Checker::VIOLATIONS_MAX`] of them are described,
-    /// one violation a record, in the batch's order.
+    /// `bad_records` of `records` do not conform. `violations` describe them in the batch's order, one a record: the
+    /// first [`Checker::VIOLATIONS_MAX`], or all where the action needs every line.
     Violations {
         records: u32,
-        bad_records: u32,
+        bad_records: RecordIndexes,
         violations: Vec<Violation>,
     },
     /// The batch as a whole is refused with the code that a broker would give: malformed (PC-302) or over a limit
@@ -52,8 +53,14 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// More than these are counted but not described, so that a hostile batch cannot blow up the answer.
+    /// More than these are counted but not described, so that a hostile batch cannot blow up the answer. Not where
+    /// the action needs every line.
     pub const VIOLATIONS_MAX: usize = 1000;
+
+    /// What the descriptions of one batch may take where the action needs every line: some 150,000 of them. A batch
+    /// of more is over a limit (PC-301): each bad record becomes a dead letter or a marked one with a header several
+    /// times its own size, and a batch of 128 KiB, decompressed, can hold two million.
+    pub const DESCRIPTIONS_BYTES_MAX: usize = 32 << 20;
 
     #[must_use]
     pub fn new(limits: DecompressionLimits) -> Self {
@@ -122,8 +129,10 @@ struct Walk<'a> {
     value: PartCheck<'a>,
     key: PartCheck<'a>,
     records: u32,
-    bad_records: u32,
+    bad_records: RecordIndexes,
     violations: Vec<Violation>,
+    /// What `violations` take, with those that were too much.
+    description_bytes: usize,
     unreachable: Option<Unreachable>,
 }
 
@@ -147,8 +156,9 @@ impl<'a> Walk<'a> {
             value,
             key,
             records: 0,
-            bad_records: 0,
+            bad_records: RecordIndexes::default(),
             violations: Vec::new(),
+            description_bytes: 0,
             unreachable: None,
         }
     }
@@ -198,23 +208,33 @@ impl<'a> Walk<'a> {
             }
             Finding::Bad(fault) => *fault,
         };
-        self.bad_records += 1;
-        if self.violations.len() < Checker::VIOLATIONS_MAX {
-            let mut expected = fault.expected.into_owned();
-            if let (true, Some(bytes)) = (self.rules.include_payload, bytes) {
-                quote(bytes, &mut expected);
-            }
-            self.violations.push(Violation {
-                code: fault.code,
-                record: i32::try_from(record).unwrap_or(i32::MAX),
-                part,
-                path: fault.path,
-                expected,
-                schema: fault.schema,
-                reference: reference(),
-            });
+        self.bad_records.insert(record);
+        if !self.rules.action.needs_every_line() && self.violations.len() >= Checker::VIOLATIONS_MAX {
+            return true;
         }
+        let mut expected = fault.expected.into_owned();
+        if let (true, Some(bytes)) = (self.rules.include_payload, bytes) {
+            quote(bytes, &mut expected);
+        }
+        self.description_bytes += size_of::<Violation>() + fault.path.len() + expected.len();
+        if self.describes_too_much() {
+            self.violations = Vec::new();
+            return true;
+        }
+        self.violations.push(Violation {
+            code: fault.code,
+            record: i32::try_from(record).unwrap_or(i32::MAX),
+            part,
+            path: fault.path,
+            expected,
+            schema: fault.schema,
+            reference: reference(),
+        });
         true
+    }
+
+    fn describes_too_much(&self) -> bool {
+        self.rules.action.needs_every_line() && self.description_bytes > Checker::DESCRIPTIONS_BYTES_MAX
     }
 
     fn verdict(self, records: u32, reference: &mut dyn FnMut() -> Ulid) -> BatchVerdict {
@@ -233,13 +253,27 @@ impl<'a> Walk<'a> {
             );
             return BatchVerdict::RegistryUnreachable { records, line };
         }
-        match self.bad_records {
-            0 => BatchVerdict::Valid { records },
-            bad_records => BatchVerdict::Violations {
+        if self.describes_too_much() {
+            let why = format!(
+                "its {} bad records take more than {} MiB to describe; send smaller batches",
+                self.bad_records.len(),
+                Checker::DESCRIPTIONS_BYTES_MAX >> 20
+            );
+            return refused(
                 records,
-                bad_records,
-                violations: self.violations,
-            },
+                Code::OverLimit,
+                ErrorCode::INVALID_RECORD,
+                &why,
+                reference(),
+            );
+        }
+        if self.bad_records.is_empty() {
+            return BatchVerdict::Valid { records };
+        }
+        BatchVerdict::Violations {
+            records,
+            bad_records: self.bad_records,
+            violations: self.violations,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a topic asks of its records, and the verdict on each. Pure: policies, bytes and schemas in, verdicts out.
 
+pub mod action;
 pub mod check;
 pub mod framing;
 mod part;
@@ -7,9 +8,10 @@ pub mod policy;
 pub mod schemas;
 pub mod violation;
 
+pub use action::{Action, DeadLetter, OnDeadLetterFailure};
 pub use check::{BatchVerdict, Checker};
 pub use policy::{
-    Action, Framing, Level, OnRegistryDown, PatternError, Policies, Policy, Rule, Strictness, SubjectNaming,
+    Framing, Level, OnRegistryDown, PatternError, Policies, Policy, Rule, Strictness, SubjectNaming,
     TopicPattern, TopicRules,
 };
 pub use schemas::{Governing, Lookup, Presence, SchemaSource};

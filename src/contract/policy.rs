@@ -1,7 +1,10 @@
 //! Policies as meant: what the configuration's `policies` list becomes.
 
+use super::action::{self, Action};
 use crate::schema::{Formats, Subject, UnknownFields};
 use regex::{Regex, RegexBuilder};
+use std::collections::HashSet;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// How much of a record's key or value is checked.
@@ -39,15 +42,6 @@ pub struct Rule {
     pub subject: SubjectNaming,
 }
 
-/// What happens to a batch with bad records.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Action {
-    /// The partition's batch is refused with INVALID_RECORD and a record error for each bad record (KIP-467).
-    Reject,
-    /// Count and log, forward untouched.
-    Observe,
-}
-
 /// What happens when a schema is not cached and the registry cannot be asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnRegistryDown {
@@ -67,7 +61,11 @@ pub struct Strictness {
 
 /// Which topics a policy is for: a glob (`*`, `?`), or a regular expression that must match the whole name.
 #[derive(Clone, Debug)]
-pub struct TopicPattern(pub Regex);
+pub struct TopicPattern {
+    expression: Regex,
+    /// Set when only one name matches.
+    literal: Option<Box<str>>,
+}
 
 /// Why a topic pattern cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -85,6 +83,7 @@ impl TopicPattern {
     /// Reads a pattern as the configuration has it: `/regular expression/`, anything else is a glob, in which only
     /// `*` (any run of characters) and `?` (any one character) are special.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let mut literal = None;
         let inner = match text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
             _ if text.is_empty() => return Err(PatternError::Empty),
             Some("") => return Err(PatternError::Empty),
@@ -93,14 +92,18 @@ impl TopicPattern {
                 Self::compile(expression)?;
                 expression.to_owned()
             }
-            None => glob_as_expression(text),
+            None => {
+                literal = (!text.contains(['*', '?'])).then(|| text.into());
+                glob_as_expression(text)
+            }
         };
-        Self::compile(&format!(r"\A(?:{inner})\z")).map(Self)
+        let expression = Self::compile(&format!(r"\A(?:{inner})\z"))?;
+        Ok(Self { expression, literal })
     }
 
     #[must_use]
     pub fn matches(&self, topic: &str) -> bool {
-        self.0.is_match(topic)
+        self.expression.is_match(topic)
     }
 
     fn compile(expression: &str) -> Result<Regex, PatternError> {
@@ -149,6 +152,9 @@ pub struct TopicRules {
     pub key: Level,
     pub key_subject: Subject,
     pub action: Action,
+    /// Where the bad records go; set with [`Action::DeadLetter`] only. Not set with it: no policy names a topic, and
+    /// `<topic>.dlq` would be longer than a topic's name may be.
+    pub dead_letter_topic: Option<Arc<str>>,
     pub null_value_allowed: bool,
     pub strictness: Strictness,
     pub include_payload: bool,
@@ -176,13 +182,38 @@ impl Policy {
         }
     }
 
+    fn matches(&self, topic: &str) -> bool {
+        self.topics.iter().any(|pattern| pattern.matches(topic))
+    }
+
+    /// Whether one of the patterns is the topic's name.
+    fn names(&self, topic: &str) -> bool {
+        self.names_of_topics().any(|name| name == topic)
+    }
+
+    fn names_of_topics(&self) -> impl Iterator<Item = &str> {
+        self.topics
+            .iter()
+            .filter_map(|pattern| pattern.literal.as_deref())
+    }
+
+    fn dead_letter_topic(&self, topic: &str) -> Option<Arc<str>> {
+        match &self.action {
+            Action::DeadLetter(dead_letter) => {
+                dead_letter.topic.clone().or_else(|| action::derived_topic(topic))
+            }
+            Action::Reject | Action::Observe | Action::Mark => None,
+        }
+    }
+
     fn rules(&self, topic: &str) -> TopicRules {
         TopicRules {
             value: self.value.level,
             value_subject: self.value.subject.subject(topic, "value"),
             key: self.key.level,
             key_subject: self.key.subject.subject(topic, "key"),
-            action: self.action,
+            action: self.action.clone(),
+            dead_letter_topic: self.dead_letter_topic(topic),
             null_value_allowed: self.null_value_allowed,
             strictness: self.strictness,
             include_payload: self.include_payload,
@@ -201,21 +232,63 @@ impl SubjectNaming {
 }
 
 impl Policies {
-    /// The rules of the first policy that matches, or of the default policy (`auto`, reject) when none does.
+    /// The rules of the first policy that matches, or of the default policy (`auto`, reject) when none does. A topic
+    /// of dead letters is not checked unless its policy names it: what was bad elsewhere is bad there too.
     #[must_use]
     pub fn rules_for(&self, topic: &str) -> TopicRules {
-        self.0
-            .iter()
-            .find(|policy| policy.topics.iter().any(|pattern| pattern.matches(topic)))
-            .map_or_else(
-                || Policy::default_policy().rules(topic),
-                |policy| policy.rules(topic),
-            )
+        let policy = self.governing(topic);
+        if self.keeps_dead_letters(topic) && !policy.is_some_and(|policy| policy.names(topic)) {
+            let mut unchecked = Policy::default_policy();
+            unchecked.value.level = Level::Off;
+            unchecked.key.level = Level::Off;
+            return unchecked.rules(topic);
+        }
+        policy.map_or_else(
+            || Policy::default_policy().rules(topic),
+            |policy| policy.rules(topic),
+        )
+    }
+
+    fn governing(&self, topic: &str) -> Option<&Policy> {
+        self.0.iter().find(|policy| policy.matches(topic))
+    }
+
+    /// Whether the bad records of some topic go to `topic`.
+    fn keeps_dead_letters(&self, topic: &str) -> bool {
+        let named = |policy: &Policy| match &policy.action {
+            Action::DeadLetter(dead_letter) => dead_letter.topic.as_deref() == Some(topic),
+            Action::Reject | Action::Observe | Action::Mark => false,
+        };
+        let derives = |origin| {
+            self.governing(origin)
+                .and_then(|policy| policy.dead_letter_topic(origin))
+                .is_some_and(|derived| *derived == *topic)
+        };
+        self.0.iter().any(named) || action::origin(topic).is_some_and(derives)
+    }
+
+    /// A topic that `policy` names and whose dead letters would, by way of others or at once, come back to it.
+    #[must_use]
+    pub fn dead_letter_loop<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
+        policy.names_of_topics().find(|name| {
+            let mut seen: HashSet<Arc<str>> = HashSet::new();
+            let mut next = self.rules_for(name).dead_letter_topic;
+            // Each name is another one of the policies' or longer than the last.
+            while let Some(topic) = next.filter(|topic| !seen.contains(topic)) {
+                if *topic == **name {
+                    return true;
+                }
+                next = self.rules_for(&topic).dead_letter_topic;
+                seen.insert(topic);
+            }
+            false
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::action::{DeadLetter, OnDeadLetterFailure};
     use super::*;
 
     fn policy(patterns: &[&str], value: Level) -> Policy {
@@ -301,5 +374,104 @@ mod tests {
             &*Policies(vec![policy]).rules_for("clicks").value_subject.0,
             "common-value"
         );
+    }
+
+    fn dead_lettering(patterns: &[&str], topic: Option<&str>) -> Policy {
+        let mut policy = policy(patterns, Level::Payload);
+        policy.action = Action::DeadLetter(DeadLetter {
+            topic: topic.map(Into::into),
+            retention: None,
+            on_failure: OnDeadLetterFailure::Retry,
+        });
+        policy
+    }
+
+    fn dead_letters_of(policies: &Policies, topic: &str) -> Option<String> {
+        let rules = policies.rules_for(topic);
+        rules.dead_letter_topic.map(|topic| topic.to_string())
+    }
+
+    #[test]
+    fn dead_letters_go_to_a_topic_beside_their_own_unless_the_policy_names_one() {
+        let policies = Policies(vec![
+            dead_lettering(&["orders"], Some("bad-orders")),
+            dead_lettering(&["pay*"], None),
+        ]);
+        assert_eq!(
+            dead_letters_of(&policies, "orders").as_deref(),
+            Some("bad-orders")
+        );
+        assert_eq!(
+            dead_letters_of(&policies, "payments").as_deref(),
+            Some("payments.dlq")
+        );
+        assert_eq!(dead_letters_of(&policies, "clicks"), None);
+        let longest = format!("pay{}", "x".repeat(242));
+        assert_eq!(
+            dead_letters_of(&policies, &longest),
+            Some(format!("{longest}.dlq"))
+        );
+        let rules = policies.rules_for(&format!("{longest}x"));
+        assert!(matches!(rules.action, Action::DeadLetter(_)) && rules.dead_letter_topic.is_none());
+    }
+
+    #[test]
+    fn a_topic_of_dead_letters_is_not_checked_unless_its_policy_names_it() {
+        let mut all = dead_lettering(&["*"], None);
+        let policies = Policies(vec![
+            policy(&["named.dlq"], Level::Payload),
+            dead_lettering(&["orders"], Some("bad-orders")),
+            policy(&["clicks"], Level::Payload),
+            all.clone(),
+        ]);
+        for topic in ["bad-orders", "payments.dlq", "payments.dlq.dlq"] {
+            let rules = policies.rules_for(topic);
+            assert_eq!((rules.value, rules.key), (Level::Off, Level::Off), "{topic}");
+            assert_eq!(rules.action, Action::Reject, "{topic}");
+        }
+        assert_eq!(policies.rules_for("named.dlq").value, Level::Payload);
+        for topic in ["clicks.dlq", "orders.dlq", ".dlq", "dlq"] {
+            assert_eq!(
+                policies.rules_for(topic).value,
+                Level::Payload,
+                "nothing goes to {topic}"
+            );
+        }
+        all.action = Action::Reject;
+        assert_eq!(
+            Policies(vec![all]).rules_for("payments.dlq").value,
+            Level::Payload
+        );
+    }
+
+    #[test]
+    fn dead_letters_that_would_come_back_are_found() {
+        let found = |policies: Vec<Policy>| {
+            let policies = Policies(policies);
+            let loops = policies
+                .0
+                .iter()
+                .find_map(|policy| policies.dead_letter_loop(policy));
+            loops.map(str::to_owned)
+        };
+        let to = |from: &str, to: Option<&str>| dead_lettering(&[from], to);
+        assert_eq!(found(vec![to("a", Some("a"))]).as_deref(), Some("a"));
+        assert_eq!(
+            found(vec![to("x", None), to("a", Some("b")), to("b", Some("a"))]).as_deref(),
+            Some("a")
+        );
+        assert_eq!(
+            found(vec![to("a", Some("b")), to("b", Some("b"))]).as_deref(),
+            Some("b")
+        );
+        assert_eq!(
+            found(vec![to("a.dlq", Some("a")), to("a", None)]).as_deref(),
+            Some("a.dlq")
+        );
+        assert_eq!(
+            found(vec![to("a", Some("b")), to("b", None), to("*", Some("b"))]),
+            None
+        );
+        assert_eq!(found(vec![to("a*", Some("all")), to("*", Some("all"))]), None);
     }
 }

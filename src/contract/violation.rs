@@ -27,11 +27,12 @@ pub enum Code {
     OverLimit,
     Malformed,
     RegistryUnreachable,
+    DeadLetterNotWritten,
 }
 
 impl Code {
     /// Every code, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoFraming,
         Self::UnknownSchema,
         Self::OtherSubject,
@@ -45,6 +46,7 @@ impl Code {
         Self::OverLimit,
         Self::Malformed,
         Self::RegistryUnreachable,
+        Self::DeadLetterNotWritten,
     ];
 
     /// `PC-101` …
@@ -64,6 +66,7 @@ impl Code {
             Self::OverLimit => "PC-301",
             Self::Malformed => "PC-302",
             Self::RegistryUnreachable => "PC-401",
+            Self::DeadLetterNotWritten => "PC-402",
         }
     }
 }

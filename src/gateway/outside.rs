@@ -118,13 +118,15 @@ fn count(judged: &Judged<'_, Arc<TopicMetrics>>) {
             violations,
         } => {
             // A refused batch takes its good records with it.
-            let bad = if refused { *records } else { *bad_records };
+            let bad = if refused { *records } else { bad_records.len() };
             bad_counter.increment(u64::from(bad));
             metrics
                 .records_valid
                 .increment(u64::from(records.saturating_sub(bad)));
-            for violation in violations {
-                metrics.violations(violation.code.as_str(), 1);
+            for run in violations.chunk_by(|one, next| one.code == next.code) {
+                if let Some(violation) = run.first() {
+                    metrics.violations(violation.code.as_str(), run.len() as u64);
+                }
             }
         }
         BatchVerdict::Refused { records, code, .. } => {

@@ -1,5 +1,7 @@
 use super::*;
-use crate::contract::{Action, Level, OnRegistryDown, Strictness, SubjectNaming};
+use crate::contract::{
+    Action, DeadLetter, Level, OnDeadLetterFailure, OnRegistryDown, Strictness, SubjectNaming,
+};
 use crate::kafka::{ClientTls, HostPort};
 use crate::registry::StoreOptions;
 use crate::registry::election::ElectionOptions;
@@ -188,7 +190,7 @@ admin: { listen: "127.0.0.1:9000" }
     assert_eq!(options.admin.port(), 9000);
     let first = &options.policies.0[0];
     assert_eq!(
-        (first.value.level, first.key.level, first.action),
+        (first.value.level, first.key.level, first.action.clone()),
         (Level::Payload, Level::Off, Action::Observe)
     );
     assert_eq!(first.on_registry_down, OnRegistryDown::Pass);
@@ -227,18 +229,6 @@ fn every_mistake_is_named_in_one_pass_in_the_files_order() {
 #[test]
 fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
     for (text, expected) in [
-        (
-            "policies:\n  - { topics: [a], action: dead_letter }\n",
-            "3:28: `action: dead_letter`",
-        ),
-        (
-            "policies:\n  - { topics: [a], action: mark }\n",
-            "3:28: `action: mark`",
-        ),
-        (
-            "policies:\n  - topics: [a]\n    action: { dead_letter: { topic: a.dlq } }\n",
-            "4:15: `action.dead_letter`",
-        ),
         (
             "policies:\n  - { topics: [a], value: { framing: raw } }\n",
             "3:38: `framing: raw`",
@@ -515,7 +505,6 @@ admin: { listen: 127.0.0.1:9644 }
             lacking("14:18", "listener.routing.sni"),
             lacking("29:39", "framing: raw"),
             lacking("29:74", "policy.value.version"),
-            lacking("30:15", "action.dead_letter"),
         ]
     );
 }
@@ -592,4 +581,75 @@ fn a_log_in_two_places_or_under_no_topics_name_is_a_mistake() {
         found.len() == 1 && found[0].contains("replication_factor"),
         "{found:#?}"
     );
+}
+
+fn action(text: &str) -> Action {
+    let options = read(&format!(
+        "{UPSTREAM}policies: [ {{ topics: [orders], action: {text} }} ]\n"
+    ))
+    .unwrap();
+    options.policies.0[0].action.clone()
+}
+
+#[test]
+fn an_action_is_a_word_or_says_where_dead_letters_go() {
+    assert_eq!(action("mark"), Action::Mark);
+    for text in ["dead_letter", "{ dead_letter: }", "{ dead_letter: {} }"] {
+        assert_eq!(action(text), Action::DeadLetter(DeadLetter::default()), "{text}");
+    }
+    assert_eq!(
+        action("{ dead_letter: { topic: bad-orders, retention: 168h, on_failure: reject } }"),
+        Action::DeadLetter(DeadLetter {
+            topic: Some("bad-orders".into()),
+            retention: Some(Duration::from_hours(168)),
+            on_failure: OnDeadLetterFailure::Reject,
+        })
+    );
+}
+
+#[test]
+fn an_action_that_cannot_be_carried_out_is_a_mistake() {
+    let long = "x".repeat(250);
+    for (text, expected) in [
+        (
+            "{}",
+            "2:41: `action` is empty; for example `action: { dead_letter: { topic: orders.dlq } }`",
+        ),
+        (
+            "{ dead_leter: }",
+            "2:43: unknown key `dead_leter` in `action`; did you mean `dead_letter`?",
+        ),
+        (
+            "dead_leter",
+            "2:41: `action`: `dead_leter` is not known; did you mean `dead_letter`?",
+        ),
+        (
+            "{ dead_letter: { topic: \"a b\" } }",
+            "2:65: `topic`: `a b` is no topic's name: letters, digits, `.`, `_` and `-`, at most 249",
+        ),
+        (
+            &format!("{{ dead_letter: {{ topic: {long} }} }}"),
+            &format!(
+                "2:65: `topic`: `{long}` is no topic's name: letters, digits, `.`, `_` and `-`, at most 249"
+            ),
+        ),
+        (
+            "{ dead_letter: { retention: 7 } }",
+            "2:69: `retention`: `7` has no unit; for example `retention: 168h`",
+        ),
+        (
+            "{ dead_letter: { on_failure: observe } }",
+            "2:70: `on_failure`: `observe` is not known; known here: retry, reject",
+        ),
+        (
+            "{ dead_letter: { topic: orders } }",
+            "2:13: the dead letters of topic `orders` would come back to it; name another `dead_letter.topic`, or \
+             another `action` for this topic",
+        ),
+    ] {
+        let found = wrong(&format!(
+            "{UPSTREAM}policies: [ {{ topics: [orders], action: {text} }} ]\n"
+        ));
+        assert_eq!(found, [expected], "{text}");
+    }
 }

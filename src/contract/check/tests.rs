@@ -1,6 +1,7 @@
 use super::*;
 use crate::contract::{
-    Governing, Level, Lookup, OnRegistryDown, Policies, Policy, Presence, TopicPattern, ViolatedSchema,
+    Action, DeadLetter, Governing, Level, Lookup, OnRegistryDown, Policies, Policy, Presence, TopicPattern,
+    ViolatedSchema,
 };
 use crate::schema::{Formats, Schema, SchemaId, Subject, UnknownFields, Version};
 use crate::wire::batch_writer::{NewRecord, write_batch};
@@ -169,7 +170,7 @@ fn only_the_first_of_key_and_value_is_a_records_violation() {
     else {
         panic!("{verdict:?}")
     };
-    assert_eq!((records, bad_records), (2, 2));
+    assert_eq!((records, bad_records.to_string().as_str()), (2, "0-1"));
     let parts: Vec<_> = violations.iter().map(|v| (v.record, v.part, v.code)).collect();
     assert_eq!(
         parts,
@@ -525,8 +526,66 @@ fn more_bad_records_than_are_described_are_still_counted() {
         panic!("{verdict:?}")
     };
     assert_eq!(
-        (bad_records as usize, violations.len()),
+        (bad_records.len() as usize, violations.len()),
         (Checker::VIOLATIONS_MAX + 7, Checker::VIOLATIONS_MAX)
+    );
+}
+
+fn dead_lettering() -> TopicRules {
+    let mut policy = Policy::default_policy();
+    policy.topics = vec![TopicPattern::parse("*").unwrap()];
+    policy.value.level = Level::Payload;
+    policy.action = Action::DeadLetter(DeadLetter::default());
+    Policies(vec![policy]).rules_for("orders")
+}
+
+#[test]
+fn every_bad_record_is_described_where_it_gets_a_header_of_its_own() {
+    let mut of_two = vec![good(); 2 * Checker::VIOLATIONS_MAX + 14];
+    of_two
+        .iter_mut()
+        .step_by(2)
+        .for_each(|value| *value = b"raw".to_vec());
+    let mut rules = dead_lettering();
+    for action in [rules.action.clone(), Action::Mark] {
+        rules.action = action;
+        let BatchVerdict::Violations {
+            bad_records,
+            violations,
+            ..
+        } = check(&rules, &values(&of_two), &registry())
+        else {
+            panic!("no violations")
+        };
+        assert_eq!(violations.len(), Checker::VIOLATIONS_MAX + 7);
+        assert!(bad_records.iter().eq((0..of_two.len() as u32).step_by(2)));
+        assert!(
+            bad_records
+                .iter()
+                .eq(violations.iter().map(|violation| violation.record as u32))
+        );
+    }
+}
+
+#[test]
+fn a_batch_that_would_be_all_headers_is_over_a_limit() {
+    let batch = batch_of(&vec![(None, Some(Vec::new())); 300_000], Compression::Zstd);
+    let limits = DecompressionLimits {
+        bytes_max: 16 << 20,
+        ratio_max: 128,
+    };
+    let check = |rules: &TopicRules| Checker::new(limits).check(rules, &batch, &registry(), &mut Ulid::nil);
+    let (code, error_code, line) = refused(check(&dead_lettering()));
+    assert_eq!((code, error_code), (Code::OverLimit, ErrorCode::INVALID_RECORD));
+    assert!(
+        line.starts_with("PC-301 batch: its 300000 bad records take more than 32 MiB to describe"),
+        "{line}"
+    );
+    let rejected = check(&rules(Level::Payload, Level::Off));
+    assert_eq!(
+        lines(rejected).len(),
+        Checker::VIOLATIONS_MAX,
+        "told in a few lines"
     );
 }
 
@@ -605,7 +664,7 @@ proptest! {
             BatchVerdict::Valid { records } => prop_assert_eq!(records as usize, pairs.len()),
             BatchVerdict::Violations { records, bad_records, violations } => {
                 prop_assert_eq!(records as usize, pairs.len());
-                prop_assert_eq!(bad_records as usize, violations.len());
+                prop_assert!(bad_records.iter().eq(violations.iter().map(|violation| violation.record as u32)));
                 prop_assert!(violations.windows(2).all(|pair| pair[0].record < pair[1].record));
             }
             other => prop_assert!(false, "{:?}", other),

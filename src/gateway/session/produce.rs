@@ -1,7 +1,7 @@
 //! One Produce request: every partition judged, the refused ones taken out, their answers made.
 
 use super::world::{Fate, Judged, Topic, World};
-use crate::contract::{Action, BatchVerdict, TopicRules};
+use crate::contract::{Action, BatchVerdict, Checker, TopicRules};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::produce_request::{PartitionData, ProduceRequest, TopicRef};
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, RecordError, TopicName};
@@ -108,13 +108,16 @@ fn refusal(rules: &TopicRules, verdict: &BatchVerdict) -> Option<PartitionRespon
         } => {
             let mut response = refuse(
                 ErrorCode::INVALID_RECORD,
-                violations.first().map(|first| match bad_records {
+                violations.first().map(|first| match bad_records.len() {
                     1 => first.to_string(),
-                    _ => format!("{bad_records} of {records} records are refused, the first: {first}"),
+                    bad_records => {
+                        format!("{bad_records} of {records} records are refused, the first: {first}")
+                    }
                 }),
             );
             response.record_errors = violations
                 .iter()
+                .take(Checker::VIOLATIONS_MAX)
                 .map(|violation| RecordError {
                     batch_index: violation.record,
                     message: Some(violation.to_string()),

@@ -49,7 +49,7 @@ impl World for FakeWorld {
         }
         BatchVerdict::Violations {
             records: 2,
-            bad_records: 1,
+            bad_records: [1].into_iter().collect(),
             violations: vec![Violation {
                 code: Code::Avro,
                 record: 1,
