@@ -10,10 +10,11 @@
 //! 4. [`telemetry`]: metrics by name, logs, health, the admin port.
 //! 5. [`kafka`]: connections to the real brokers: TCP, TLS, and what the gateway itself asks of them.
 //! 6. [`registry`]: subjects, versions, ids as a fold over a log; its store and its REST API.
-//! 7. [`gateway`]: listeners, sessions, upstream links, address rewriting, limits, drain.
-//! 8. [`demo`]: the embedded broker and the tour.
-//! 9. [`config`]: the file as typed, turned into the rooms' own options as meant.
-//! 10. [`cli`]: one file a subcommand; puts the process together.
+//! 7. [`deadletter`]: which records leave a batch, decided once for all gateways; the dead letters themselves.
+//! 8. [`gateway`]: listeners, sessions, upstream links, address rewriting, limits, drain.
+//! 9. [`demo`]: the embedded broker and the tour.
+//! 10. [`config`]: the file as typed, turned into the rooms' own options as meant.
+//! 11. [`cli`]: one file a subcommand; puts the process together.
 
 pub mod wire;
 pub mod schema;
@@ -21,6 +22,7 @@ pub mod contract;
 pub mod telemetry;
 pub mod kafka;
 pub mod registry;
+pub mod deadletter;
 pub mod gateway;
 pub mod demo;
 pub mod config;
