@@ -71,7 +71,10 @@ async fn fill(client: &mut Client, topic: &str) {
         write_batch(&new, Compression::None, None, &mut batch).unwrap();
         let deadline = time::Instant::now() + Duration::from_secs(30);
         let partition = Partition { topic, index: 0 };
-        client.produce(partition, &batch.into(), deadline).await.unwrap();
+        client
+            .produce(partition, &batch.into(), None, deadline)
+            .await
+            .unwrap();
     }
 }
 

@@ -35,9 +35,22 @@ pub struct Kafka {
     folder: TempDir,
 }
 
+/// What a cluster has over every other.
+#[derive(Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// Feature levels that are not the newest: `transaction.version=1`.
+    pub features: &'a [&'a str],
+    /// Lines of `server.properties`; of a key that is there already, the last counts.
+    pub properties: &'a str,
+}
+
 impl Kafka {
     /// Starts `brokers` nodes; the first is the controller as well.
     pub fn start(brokers: i32) -> Self {
+        Self::start_with(brokers, Extras::default())
+    }
+
+    pub fn start_with(brokers: i32, extras: Extras<'_>) -> Self {
         let folder = scratch();
         let authority = Authority::new(folder.path());
         let nodes: Vec<Node> = (1..=brokers)
@@ -57,7 +70,7 @@ impl Kafka {
         let controller = format!("{}:{}", nodes[0].host, free_port(&nodes[0].host));
         let processes = nodes
             .iter()
-            .map(|node| start_node(node, &nodes, &controller, folder.path(), &authority))
+            .map(|node| start_node(node, &nodes, &controller, folder.path(), &authority, extras))
             .collect();
         let mut kafka = Self {
             nodes,
@@ -142,17 +155,19 @@ fn start_node(
     controller: &str,
     folder: &Path,
     authority: &Authority,
+    extras: Extras<'_>,
 ) -> Leashed {
     let home = folder.join(format!("node-{}", node.id));
     fs::create_dir_all(&home).unwrap();
     let file = home.join("server.properties");
     fs::write(
         &file,
-        configuration(node, nodes.len(), controller, &home, authority),
+        configuration(node, nodes.len(), controller, &home, authority) + extras.properties,
     )
     .unwrap();
     let file = file.to_str().unwrap();
-    let formatted = run(&java(&[
+    let scram = format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]");
+    let mut format = vec![
         "kafka.tools.StorageTool",
         "format",
         "--cluster-id",
@@ -160,8 +175,12 @@ fn start_node(
         "--config",
         file,
         "--add-scram",
-        &format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]"),
-    ]));
+        &scram,
+    ];
+    for feature in extras.features {
+        format.extend(["--feature", feature]);
+    }
+    let formatted = run(&java(&format));
     assert!(formatted.status.success(), "{formatted:#?}");
     // KILL: nobody wants its data, and an orderly end of one node waits for the others.
     Leashed::start("KILL", java(&["kafka.Kafka", file]), &home, &home.join("log"))

@@ -26,11 +26,16 @@ use tokio::time::Instant;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Each step of taking the lead gets this long.
 const LEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// No transaction is ever begun; the coordinator wants a number within its bounds.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A leader takes the next epoch and writes a NOOP this often. Brokers forget a producer's epoch after a day without
 /// a write (`producer.id.expiration.ms`) and a transactional id after a week (`transactional.id.expiration.ms`):
 /// an older leader would then no longer be fenced.
 const RENEW_INTERVAL: Duration = Duration::from_hours(6);
+
+/// More batches came between than a broker remembers, from a leader that sends one at a time.
+const NO_OFFSET: &str = "the broker does not tell where what was written stands";
 
 pub struct KafkaLog {
     client: Client,
@@ -198,6 +203,7 @@ impl KafkaLog {
             .client
             .init_producer_id(
                 &self.transactional_id,
+                TRANSACTION_TIMEOUT,
                 self.producer,
                 Instant::now() + LEAD_TIMEOUT,
             )
@@ -211,13 +217,14 @@ impl KafkaLog {
         let noop = batch(&[Record::Noop], now_ms(), producer, 0).map_err(NotLed::Failed)?;
         let written = self
             .client
-            .produce(partition(&self.topic), &noop, Instant::now() + LEAD_TIMEOUT)
+            .produce(partition(&self.topic), &noop, None, Instant::now() + LEAD_TIMEOUT)
             .await;
         let Written { base_offset, .. } = match written {
             Ok(written) => written,
             Err(Unwritten { error, .. }) if is_fenced(&error) => return Err(NotLed::Fenced),
             Err(Unwritten { error, .. }) => return Err(NotLed::Failed(self.explain(error))),
         };
+        let base_offset = base_offset.ok_or_else(|| NotLed::Failed(NO_OFFSET.to_owned()))?;
         if self.leadership.wait_folded(base_offset + 1, LEAD_TIMEOUT).await {
             Ok(producer)
         } else {
@@ -248,7 +255,7 @@ impl KafkaLog {
         let deadline = Instant::now() + WRITE_TIMEOUT;
         let written = self
             .client
-            .produce(partition(&self.topic), &batch, deadline)
+            .produce(partition(&self.topic), &batch, None, deadline)
             .await;
         let Written {
             base_offset,
@@ -256,6 +263,10 @@ impl KafkaLog {
         } = match written {
             Ok(written) => written,
             Err(unwritten) => return Err(self.not_written(unwritten)),
+        };
+        let Some(base_offset) = base_offset else {
+            self.lose_hold(NO_OFFSET.to_owned());
+            return Err(CommitError::Failed(timed_out()));
         };
         let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
         *next_sequence = next_sequence.saturating_add(count);
