@@ -45,8 +45,8 @@ fn batches(language: SchemaType, compression: Compression) -> &'static [Vec<u8>]
                 value: Some(value),
                 headers: if index % 4 == 1 {
                     vec![
-                        ("traceparent", Some(keys[index].as_bytes())),
-                        ("source", Some(&b"web"[..])),
+                        (&b"traceparent"[..], Some(keys[index].as_bytes())),
+                        (b"source", Some(&b"web"[..])),
                     ]
                 } else {
                     Vec::new()

@@ -22,8 +22,10 @@ pub(super) const MAGIC_AT: usize = 16;
 /// The least that a batch of any magic declares (`LegacyRecord.RECORD_OVERHEAD_V0`).
 const LENGTH_MIN: i32 = 14;
 pub(super) const ATTRIBUTE_CODEC: i16 = 0x07;
+/// The timestamp of every record is the batch's maximum, which the broker has set.
+pub(super) const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
 const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
-pub(super) const ATTRIBUTE_CONTROL: i16 = 0x20;
+const ATTRIBUTE_CONTROL: i16 = 0x20;
 
 /// The 61 bytes before the records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +65,17 @@ impl BatchHeader {
             base_sequence: reader.i32()?,
             record_count: reader.i32()?,
         })
+    }
+
+    #[must_use]
+    pub fn is_transactional(&self) -> bool {
+        self.attributes & ATTRIBUTE_TRANSACTIONAL != 0
+    }
+
+    /// Whether a broker wrote it, to end a transaction.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.attributes & ATTRIBUTE_CONTROL != 0
     }
 }
 
@@ -136,11 +149,6 @@ impl<'a> Batch<'a> {
             records,
             compression,
         })
-    }
-
-    #[must_use]
-    pub fn is_transactional(&self) -> bool {
-        self.header.attributes & ATTRIBUTE_TRANSACTIONAL != 0
     }
 }
 
@@ -226,7 +234,7 @@ fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
             "last offset delta {last_offset_delta} does not fit record count {record_count}"
         )));
     }
-    if header.attributes & ATTRIBUTE_CONTROL != 0 {
+    if header.is_control() {
         return Err(malformed("a client may not write control records".to_owned()));
     }
     if header.producer_id >= 0 && header.base_sequence < 0 {

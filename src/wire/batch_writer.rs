@@ -4,13 +4,14 @@ use super::batch::{CRC_AT, CRC_FROM, LOG_OVERHEAD, crc32c};
 use super::compression::{Compression, CompressionError, compress};
 use super::writer::{Writer, varlong_length};
 
-/// A record to be written. `headers`: key, value; order and duplicates kept.
+/// A record to be written. `headers`: key, value; order and duplicates kept. The key should be UTF-8, but a header that
+/// is copied from a record is whatever it was.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NewRecord<'a> {
     pub timestamp_ms: i64,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: Vec<(&'a str, Option<&'a [u8]>)>,
+    pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
 }
 
 /// Who writes: producer id, epoch and base sequence, or none (-1, -1, -1).
@@ -96,7 +97,7 @@ fn write_records(records: &[NewRecord<'_>], first_timestamp_ms: i64, out: &mut V
         write_nullable(&mut writer, record.value);
         writer.varint(record.headers.len() as i32);
         for (key, value) in &record.headers {
-            write_nullable(&mut writer, Some(key.as_bytes()));
+            write_nullable(&mut writer, Some(key));
             write_nullable(&mut writer, *value);
         }
     }
@@ -106,7 +107,7 @@ fn body_length(record: &NewRecord<'_>, timestamp_delta: i64, index: usize) -> us
     let headers: usize = record
         .headers
         .iter()
-        .map(|(key, value)| nullable_length(Some(key.as_bytes())) + nullable_length(*value))
+        .map(|(key, value)| nullable_length(Some(key)) + nullable_length(*value))
         .sum();
     1 + varlong_length(timestamp_delta)
         + varlong_length(index as i64)

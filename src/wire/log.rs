@@ -14,16 +14,14 @@
 //! (`ByteBufferLegacyRecordBatch.DeepRecordsIterator`); within one of magic 0 they are the log's.
 
 use super::batch::{
-    ATTRIBUTE_CODEC, ATTRIBUTE_CONTROL, BatchError, BatchHeader, CRC_FROM, HEADER_LENGTH, LOG_OVERHEAD,
-    MAGIC_AT, Records, crc32c,
+    ATTRIBUTE_CODEC, ATTRIBUTE_LOG_APPEND_TIME, BatchError, BatchHeader, CRC_FROM, HEADER_LENGTH, Headers,
+    LOG_OVERHEAD, MAGIC_AT, Record, Records, crc32c,
 };
 use super::compression::{Compression, CompressionError, DecompressionLimits, Decompressor};
 use super::reader::{Reader, WireError};
 use crc_fast::CrcAlgorithm;
 use thiserror::Error;
 
-/// Attributes: the timestamp is the broker's, not the client's.
-const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
 /// From where on a legacy CRC covers a message.
 const LEGACY_CRC_FROM: usize = 16;
 
@@ -35,6 +33,46 @@ pub struct LogRecord<'a> {
     pub timestamp_ms: i64,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    /// None in a message of the old formats.
+    pub headers: Headers<'a>,
+}
+
+/// One batch of magic 2, read to its end.
+#[derive(Clone, Debug)]
+pub enum LogBatch<'a> {
+    Data {
+        header: BatchHeader,
+        records: LogRecords<'a>,
+    },
+    /// Written by a broker, in the log's own order: a transaction of the header's producer ends here.
+    Control {
+        header: BatchHeader,
+        /// None for the other kinds of control record, which no topic of ours has, and when compaction took it out.
+        marker: Option<Marker>,
+    },
+}
+
+/// How a transaction ended (`ControlRecordType`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Marker {
+    Abort,
+    Commit,
+}
+
+/// The records of one batch; each has been looked at before.
+#[derive(Clone, Debug)]
+pub struct LogRecords<'a> {
+    header: BatchHeader,
+    records: Records<'a>,
+}
+
+impl<'a> Iterator for LogRecords<'a> {
+    type Item = LogRecord<'a>;
+
+    fn next(&mut self) -> Option<LogRecord<'a>> {
+        let record = self.records.next()?.ok()?;
+        Some(in_log(&self.header, record))
+    }
 }
 
 /// Why a batch cannot be read.
@@ -65,14 +103,62 @@ pub fn walk(
     limits: DecompressionLimits,
     each: &mut dyn FnMut(LogRecord<'_>),
 ) -> Walked {
+    walk_whole(bytes, &mut |batch| {
+        if batch.get(MAGIC_AT) != Some(&2) {
+            return walk_message(batch, Some((&mut *decompressor, limits)), each);
+        }
+        let (header, compressed) = open(batch)?;
+        if !header.is_control() {
+            for record in records(&header, compressed, decompressor, limits)? {
+                each(in_log(&header, record?));
+            }
+        }
+        Ok(after(&header))
+    })
+}
+
+/// As [`walk`], but by whole batches, those that end transactions too: for a log in which what stands in one batch
+/// belongs together, and of which only batches of magic 2 are expected. A batch with a flaw anywhere is not handed out.
+pub fn walk_batches(
+    bytes: &[u8],
+    decompressor: &mut Decompressor,
+    limits: DecompressionLimits,
+    each: &mut dyn FnMut(LogBatch<'_>),
+) -> Walked {
+    walk_whole(bytes, &mut |batch| {
+        match batch.get(MAGIC_AT) {
+            Some(2) => {}
+            magic => {
+                let magic = magic.map_or(-1, |magic| *magic as i8);
+                let why = format!("a batch of magic {magic} stands in a log of magic 2");
+                return Err(Unreadable::Batch(BatchError::Malformed(why)));
+            }
+        }
+        let (header, compressed) = open(batch)?;
+        let records = records(&header, compressed, decompressor, limits)?;
+        let mut first = None;
+        for record in records.clone() {
+            first.get_or_insert(record?);
+        }
+        each(if header.is_control() {
+            let marker = first.map(|record| marker(record.key)).transpose()?.flatten();
+            LogBatch::Control { header, marker }
+        } else {
+            LogBatch::Data {
+                header,
+                records: LogRecords { header, records },
+            }
+        });
+        Ok(after(&header))
+    })
+}
+
+/// Hands `read` one whole batch after another; it returns the offset after the batch.
+fn walk_whole(bytes: &[u8], read: &mut dyn FnMut(&[u8]) -> Result<i64, Unreadable>) -> Walked {
     let mut walked = Walked::default();
     let mut rest = bytes;
     while let Some((base_offset, batch, after)) = cut(rest) {
-        let read = match batch.get(MAGIC_AT) {
-            Some(2) => walk_batch(batch, decompressor, limits, each),
-            _ => walk_message(batch, Some((decompressor, limits)), each),
-        };
-        match read {
+        match read(batch) {
             Ok(next_offset) => walked.next_offset = Some(next_offset),
             Err(why) => {
                 walked.failed = Some((base_offset, why));
@@ -116,12 +202,8 @@ fn cut(bytes: &[u8]) -> Option<(i64, &[u8], &[u8])> {
     (batch.len() > MAGIC_AT).then_some((base_offset, batch, after))
 }
 
-fn walk_batch(
-    batch: &[u8],
-    decompressor: &mut Decompressor,
-    limits: DecompressionLimits,
-    each: &mut dyn FnMut(LogRecord<'_>),
-) -> Result<i64, Unreadable> {
+/// A batch's header and what follows it, the CRC checked.
+fn open(batch: &[u8]) -> Result<(BatchHeader, &[u8]), Unreadable> {
     let mut reader = Reader::new(batch);
     let header = BatchHeader::read(&mut reader)
         .map_err(|_| BatchError::Corrupt(format!("a batch is shorter than its header of {HEADER_LENGTH}")))?;
@@ -132,29 +214,52 @@ fn walk_batch(
             actual,
         }));
     }
-    // Compaction leaves the last offset as it was, whatever it takes out.
-    let next_offset = next_after(header.base_offset, header.last_offset_delta);
-    if header.attributes & ATTRIBUTE_CONTROL != 0 {
-        return Ok(next_offset);
-    }
+    Ok((header, reader.rest()))
+}
+
+fn records<'b>(
+    header: &BatchHeader,
+    compressed: &'b [u8],
+    decompressor: &'b mut Decompressor,
+    limits: DecompressionLimits,
+) -> Result<Records<'b>, Unreadable> {
     let codec = (header.attributes & ATTRIBUTE_CODEC) as u8;
     let compression = Compression::of_id(codec).ok_or(BatchError::UnknownCodec(codec))?;
-    let records = decompressor.decompress(compression, reader.rest(), limits)?;
-    for record in Records::new(records, header.record_count) {
-        let record = record?;
-        let timestamp_ms = if header.attributes & ATTRIBUTE_LOG_APPEND_TIME == 0 {
-            header.first_timestamp_ms.wrapping_add(record.timestamp_delta_ms)
-        } else {
-            header.max_timestamp_ms
-        };
-        each(LogRecord {
-            offset: header.base_offset.saturating_add(i64::from(record.offset_delta)),
-            timestamp_ms,
-            key: record.key,
-            value: record.value,
-        });
+    let plain = decompressor.decompress(compression, compressed, limits)?;
+    Ok(Records::new(plain, header.record_count))
+}
+
+/// The offset after a batch. Compaction leaves the last one as it was, whatever it takes out.
+fn after(header: &BatchHeader) -> i64 {
+    next_after(header.base_offset, header.last_offset_delta)
+}
+
+fn in_log<'a>(header: &BatchHeader, record: Record<'a>) -> LogRecord<'a> {
+    let timestamp_ms = if header.attributes & ATTRIBUTE_LOG_APPEND_TIME == 0 {
+        header.first_timestamp_ms.wrapping_add(record.timestamp_delta_ms)
+    } else {
+        header.max_timestamp_ms
+    };
+    LogRecord {
+        offset: header.base_offset.saturating_add(i64::from(record.offset_delta)),
+        timestamp_ms,
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
     }
-    Ok(next_offset)
+}
+
+/// The key of a control record: version i16, 0 or later and then longer, and type i16 (`ControlRecordType.parse`).
+fn marker(key: Option<&[u8]>) -> Result<Option<Marker>, BatchError> {
+    let mut reader = Reader::new(key.unwrap_or_default());
+    match (reader.i16(), reader.i16()) {
+        (Ok(0..), Ok(0)) => Ok(Some(Marker::Abort)),
+        (Ok(0..), Ok(1)) => Ok(Some(Marker::Commit)),
+        (Ok(0..), Ok(_)) => Ok(None),
+        _ => Err(BatchError::Malformed(
+            "the key of a control record is no version and type".to_owned(),
+        )),
+    }
 }
 
 /// A message of magic 0 or 1. `decompress`: none within a compressed message, where there is no second level.
@@ -240,6 +345,7 @@ impl<'a> Message<'a> {
             timestamp_ms,
             key: reader.nullable_bytes()?,
             value: reader.nullable_bytes()?,
+            headers: Headers::default(),
         };
         reader.finish()?;
         Ok(Self {

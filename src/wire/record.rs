@@ -17,7 +17,7 @@ pub struct Record<'a> {
 }
 
 /// The headers of a record, in their order, duplicates and null values kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Headers<'a> {
     pub count: u32,
     pub bytes: &'a [u8],

@@ -104,7 +104,7 @@ pub fn batch(values: &[&str], compression: Compression, producer: Option<(i64, i
             timestamp_ms: 1_000 + index,
             key: Some(b"key"),
             value: Some(value.as_bytes()),
-            headers: vec![("header", None)],
+            headers: vec![(b"header", None)],
         })
         .collect();
     let stamp = producer.map(|(producer_id, producer_epoch, base_sequence)| ProducerStamp {

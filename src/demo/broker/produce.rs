@@ -159,7 +159,7 @@ fn append(
         }
     }
     let batch = Batch::read(records)?;
-    if batch.is_transactional() {
+    if batch.header.is_transactional() {
         return Err(ResponseError::InvalidTxnState.into());
     }
     let keyless = check_records(decompressor, &batch)?;

@@ -16,7 +16,7 @@ fn two() -> Vec<u8> {
             timestamp_ms: 1_000,
             key: Some(b"k"),
             value: None,
-            headers: vec![("h", None), ("h", Some(b"v"))],
+            headers: vec![(b"h", None), (b"h", Some(b"v"))],
         },
         NewRecord {
             timestamp_ms: 900,
@@ -52,7 +52,7 @@ fn a_batch_is_read_as_it_was_written() {
         (batch.header.record_count, batch.header.last_offset_delta),
         (2, 1)
     );
-    assert!(!batch.is_transactional());
+    assert!(!batch.header.is_transactional());
     let records: Vec<_> = Records::new(batch.records, 2).collect::<Result<_, _>>().unwrap();
     assert_eq!((records[0].key, records[0].value), (Some(&b"k"[..]), None));
     assert_eq!((records[1].key, records[1].value), (None, Some(&b"value"[..])));
@@ -164,7 +164,7 @@ fn a_producers_stamp_and_the_transactional_bit_are_kept() {
     let mut bytes = Vec::new();
     write_batch(&[record], Compression::Zstd, Some(stamp), &mut bytes).unwrap();
     let batch = Batch::read(&bytes).unwrap();
-    assert!(batch.is_transactional());
+    assert!(batch.header.is_transactional());
     assert_eq!(batch.compression, Compression::Zstd);
     let header = batch.header;
     assert_eq!(
@@ -264,7 +264,7 @@ fn two_million_empty_records_are_walked() {
 #[test]
 fn ten_thousand_headers_are_kept_in_their_order() {
     let names: Vec<String> = (0..10_000).map(|n| format!("h{}", n % 7)).collect();
-    let headers = names.iter().map(|name| (name.as_str(), None)).collect();
+    let headers = names.iter().map(|name| (name.as_bytes(), None)).collect();
     let bytes = batch(&[NewRecord {
         headers,
         ..NewRecord::default()

@@ -1,4 +1,5 @@
-use super::super::batch_writer::{NewRecord, write_batch};
+use super::super::batch::CRC_AT;
+use super::super::batch_writer::{NewRecord, ProducerStamp, write_batch};
 use super::super::compression::compress;
 use super::*;
 
@@ -45,7 +46,50 @@ fn batch(base_offset: i64, count: usize, compression: Compression) -> Vec<u8> {
 
 fn seal(batch: &mut [u8]) {
     let crc = crc32c(&batch[CRC_FROM..]);
-    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch[CRC_AT..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
+}
+
+const PRODUCER: ProducerStamp = ProducerStamp {
+    producer_id: 9,
+    producer_epoch: 2,
+    base_sequence: -1,
+    transactional: true,
+};
+
+/// What a transaction coordinator has a broker write.
+fn control(base_offset: i64, key: Option<&[u8]>) -> Vec<u8> {
+    let record = NewRecord {
+        key,
+        value: Some(&[0, 0, 0, 0, 0, 5]),
+        ..NewRecord::default()
+    };
+    let mut bytes = Vec::new();
+    write_batch(&[record], Compression::None, Some(PRODUCER), &mut bytes).unwrap();
+    bytes[..8].copy_from_slice(&base_offset.to_be_bytes());
+    bytes[22] |= 0x20;
+    seal(&mut bytes);
+    bytes
+}
+
+/// A batch's base offset, and either its records' offsets or its marker.
+type Seen = (i64, Result<Vec<i64>, Option<Marker>>);
+
+fn batches(bytes: &[u8]) -> (Vec<Seen>, Walked) {
+    let mut found = Vec::new();
+    let walked = walk_batches(bytes, &mut Decompressor::default(), LIMITS, &mut |batch| {
+        found.push(match batch {
+            LogBatch::Data { header, records } => (
+                header.base_offset,
+                Ok(records.map(|record| record.offset).collect()),
+            ),
+            LogBatch::Control { header, marker } => {
+                assert!(header.is_transactional());
+                assert_eq!((header.producer_id, header.producer_epoch), (9, 2));
+                (header.base_offset, Err(marker))
+            }
+        });
+    });
+    (found, walked)
 }
 
 fn message(offset: i64, magic: i8, attributes: u8, value: Option<&[u8]>) -> Vec<u8> {
@@ -138,6 +182,114 @@ fn the_ends_of_transactions_hold_no_records() {
 }
 
 #[test]
+fn the_ends_of_transactions_stand_among_the_batches_in_the_logs_order() {
+    let mut compacted = control(8, Some(&[0, 0, 0, 1]))[..HEADER_LENGTH].to_vec();
+    compacted[8..12].copy_from_slice(&(HEADER_LENGTH as i32 - 12).to_be_bytes());
+    compacted[57..61].copy_from_slice(&0i32.to_be_bytes());
+    seal(&mut compacted);
+    let log = [
+        batch(0, 2, Compression::Zstd),
+        control(2, Some(&[0, 0, 0, 1])),
+        batch(3, 1, Compression::None),
+        control(4, Some(&[0, 0, 0, 0])),
+        // A later version may be longer, and there are other types.
+        control(5, Some(&[0, 3, 0, 1, 7])),
+        control(6, Some(&[0, 0, 0, 2])),
+        control(7, Some(&[0, 0, 0xff, 0xff])),
+        compacted,
+    ]
+    .concat();
+    let (found, walked) = batches(&log);
+    assert_eq!(
+        found,
+        [
+            (0, Ok(vec![0, 1])),
+            (2, Err(Some(Marker::Commit))),
+            (3, Ok(vec![3])),
+            (4, Err(Some(Marker::Abort))),
+            (5, Err(Some(Marker::Commit))),
+            (6, Err(None)),
+            (7, Err(None)),
+            (8, Err(None)),
+        ]
+    );
+    assert_eq!((walked.next_offset, walked.failed), (Some(9), None));
+}
+
+#[test]
+fn a_control_record_whose_key_says_nothing_ends_the_walk_by_batches() {
+    for key in [None, Some(&b""[..]), Some(&[0, 0, 0]), Some(&[0xff, 0xff, 0, 1])] {
+        let log = [batch(0, 1, Compression::None), control(1, key)].concat();
+        let (found, walked) = batches(&log);
+        assert_eq!((found.len(), walked.next_offset), (1, Some(1)), "{key:?}");
+        assert!(
+            matches!(
+                walked.failed,
+                Some((1, Unreadable::Batch(BatchError::Malformed(_))))
+            ),
+            "{key:?}: {walked:?}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_with_a_flaw_at_its_end_is_handed_out_in_no_part() {
+    let mut flawed = batch(2, 3, Compression::None);
+    let end = flawed.len();
+    flawed[end - 1] = 1; // The last record's header count.
+    seal(&mut flawed);
+    let log = [batch(0, 2, Compression::None), flawed].concat();
+    let (found, walked) = batches(&log);
+    assert_eq!((found, walked.next_offset), (vec![(0, Ok(vec![0, 1]))], Some(2)));
+    assert!(matches!(walked.failed, Some((2, _))), "{walked:?}");
+    // The walk by records hands out those before it.
+    assert_eq!(offsets(&log).0, [0, 1, 2, 3]);
+}
+
+#[test]
+fn messages_of_the_old_formats_are_no_batches() {
+    for magic in [0, 1] {
+        let (found, walked) = batches(&message(5, magic, 0, Some(b"a")));
+        assert!(
+            found.is_empty() && matches!(walked.failed, Some((5, _))),
+            "{walked:?}"
+        );
+    }
+}
+
+#[test]
+fn headers_come_with_their_record_duplicates_and_nulls_too() {
+    let headers = [
+        (&b"trace"[..], Some(&b"1"[..])),
+        (b"trace", None),
+        (b"\xff\xfe", Some(b"")),
+    ];
+    let record = NewRecord {
+        headers: headers.to_vec(),
+        ..NewRecord::default()
+    };
+    let mut bytes = Vec::new();
+    write_batch(
+        &[record, NewRecord::default()],
+        Compression::Gzip,
+        None,
+        &mut bytes,
+    )
+    .unwrap();
+    let mut found = Vec::new();
+    walk(&bytes, &mut Decompressor::default(), LIMITS, &mut |record| {
+        let headers = record.headers.iter();
+        found.push(
+            headers
+                .map(|header| (header.key.to_vec(), header.value.map(<[u8]>::to_vec)))
+                .collect::<Vec<_>>(),
+        );
+    });
+    let expected = headers.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)));
+    assert_eq!(found, [expected.to_vec(), Vec::new()]);
+}
+
+#[test]
 fn a_flipped_bit_names_its_batch_and_keeps_those_before_it() {
     let mut second = batch(2, 1, Compression::None);
     *second.last_mut().unwrap() ^= 1;
@@ -213,6 +365,7 @@ fn any_bytes_end_the_walk_in_peace() {
             let mut hostile = log.clone();
             hostile[at] ^= 1 << bit;
             let _ = offsets(&hostile);
+            let _ = batches(&hostile);
             let _ = end_of(&hostile);
         }
     }
