@@ -1,4 +1,8 @@
 //! Dead-lettering: a bad record leaves its batch, the others go on, and the producer sees unbroken sequence numbers.
-//! Section by section: [`decisions`] is the algorithm, without I/O.
+//!
+//! [`decisions`] is the algorithm, without I/O; [`log`] keeps decisions and their bad records in a Kafka topic;
+//! [`letter`] is what a bad record becomes.
 
 pub mod decisions;
+pub mod letter;
+pub mod log;
