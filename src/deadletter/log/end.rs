@@ -19,7 +19,7 @@ pub async fn run(place: Place, mut client: Client, mut asked: mpsc::Receiver<one
             match client.offset(place.at(), OffsetAt::Latest).await {
                 Ok(end) => break end,
                 Err(error) => {
-                    debug!(topic = %place.topic, partition = place.partition, %error, "no end offset")
+                    debug!(topic = %place.topic, partition = place.partition, %error, "no end offset");
                 }
             }
             waiting.retain(|reply| !reply.is_closed());
