@@ -10,8 +10,7 @@ mod counting;
 
 use counting::allocations;
 use portcullis::contract::{
-    BatchVerdict, Checker, Governing, GoverningVersion, Level, Lookup, Policies, Policy, Presence,
-    SchemaSource, SubjectLookup, TopicPattern,
+    BatchVerdict, Checker, Governing, Level, Lookup, Policies, Policy, Presence, SchemaSource, TopicPattern,
 };
 use portcullis::schema::{Schema, SchemaId, SchemaType, Subject, Version};
 use portcullis::wire::batch_writer::{NewRecord, write_batch};
@@ -27,9 +26,6 @@ impl SchemaSource for One {
     }
     fn subject(&self, _subject: &str) -> Presence {
         Presence::Present
-    }
-    fn governing(&self, _subject: &str, _version: GoverningVersion) -> SubjectLookup {
-        SubjectLookup::Found(Arc::clone(&self.0))
     }
 }
 

@@ -5,9 +5,7 @@
 #[path = "../ports/mod.rs"]
 mod ports;
 
-use portcullis::contract::{
-    Governing, GoverningVersion, Lookup, Policies, Presence, SchemaSource, SubjectLookup,
-};
+use portcullis::contract::{Governing, Lookup, Policies, Presence, SchemaSource};
 use portcullis::demo::{BrokerOptions, EmbeddedBroker};
 use portcullis::gateway::{self, Gateway, GatewayLimits, GatewayOptions, ListenerOptions};
 use portcullis::kafka::{HostPort, UpstreamOptions};
@@ -44,12 +42,6 @@ impl SchemaSource for OneSchema {
             Presence::Present
         } else {
             Presence::Absent
-        }
-    }
-    fn governing(&self, subject: &str, _version: GoverningVersion) -> SubjectLookup {
-        match subject {
-            "orders-value" => SubjectLookup::Found(Arc::clone(&self.0)),
-            _ => SubjectLookup::NoSubject,
         }
     }
 }

@@ -135,8 +135,13 @@ fn configuration(bootstrap: &str, settings: &[&str]) -> Vec<String> {
     all
 }
 
-/// The command line of a class of `tests/real/java`.
+/// The command line of a class of `tests/real/java`, with the newest client.
 pub fn java(class: &str) -> Vec<String> {
+    java_of("clients", class)
+}
+
+/// The same with the client in that folder: `clients` or `clients-3`.
+pub fn java_of(clients: &str, class: &str) -> Vec<String> {
     // The client is short-lived: the first compiler tier is all it needs.
     vec![
         "java".to_owned(),
@@ -145,7 +150,7 @@ pub fn java(class: &str) -> Vec<String> {
         "-XX:TieredStopAtLevel=1".to_owned(),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned(),
         "-cp".to_owned(),
-        format!("{}/classes:{}/*", built().display(), fetched("clients").display()),
+        format!("{}/classes:{}/*", built().display(), fetched(clients).display()),
         class.to_owned(),
     ]
 }

@@ -17,6 +17,7 @@ pub mod embedded;
 pub mod gateway;
 pub mod http;
 pub mod kafka;
+pub mod numbered;
 pub mod payloads;
 pub mod places;
 pub mod process;
