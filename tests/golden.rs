@@ -10,9 +10,10 @@ use portcullis::wire::addresses::{AddressMap, MetadataView, rewrite};
 use portcullis::wire::api::{ApiKey, client_api};
 use portcullis::wire::api_versions;
 use portcullis::wire::batch::{Batch, Records};
+use portcullis::wire::batch_rewrite::{RecordEdit, rewrite_batch};
 use portcullis::wire::compression::{Compression, DecompressionLimits, Decompressor};
 use portcullis::wire::header::{read_request_header, response_header_is_flexible};
-use portcullis::wire::produce_request::{ProduceRequest, TopicRef};
+use portcullis::wire::produce_request::{PartitionEdit, ProduceRequest, TopicRef};
 use std::fs;
 use std::path::Path;
 
@@ -23,6 +24,11 @@ const CODECS: [(&str, Compression); 5] = [
     ("lz4", Compression::Lz4),
     ("zstd", Compression::Zstd),
 ];
+
+const LIMITS: DecompressionLimits = DecompressionLimits {
+    bytes_max: 1 << 20,
+    ratio_max: 128,
+};
 
 /// A record in full: timestamp, key, value, headers.
 type Whole = (
@@ -74,11 +80,48 @@ fn a_request_whose_partitions_are_all_kept_is_written_as_it_came() {
         let (header, body) = read_request_header(&frame[4..]).unwrap();
         let request = ProduceRequest::read(body, header.head.api_version).unwrap();
         let mut written = Vec::new();
-        request.write_kept(|_| true, &mut written);
+        request.write_edited(|_| PartitionEdit::Kept, &mut written);
         assert_eq!(written, body, "{name}");
         seen += 1;
     }
     assert_eq!(seen, 15);
+}
+
+#[test]
+fn a_real_clients_batch_loses_its_middle_record_and_nothing_else() {
+    let clients = [
+        "java-4.4.0-produce-v13",
+        "librdkafka-2.16-produce-v10",
+        "kcat-1.7.1-produce-v7",
+    ];
+    for client in clients {
+        for (name, codec) in CODECS {
+            let frame = frame(&format!("{client}-{name}-request"));
+            let (header, body) = read_request_header(&frame[4..]).unwrap();
+            let request = ProduceRequest::read(body, header.head.api_version).unwrap();
+            let bytes = request.partitions().next().unwrap().records.unwrap();
+            let batch = Batch::read(bytes).unwrap();
+            let mut decompressor = Decompressor::default();
+            let plain = decompressor.decompress(codec, batch.records, LIMITS).unwrap();
+            let edit = |index| {
+                if index == 1 {
+                    RecordEdit::Drop
+                } else {
+                    RecordEdit::Keep
+                }
+            };
+            let mut trimmed = Vec::new();
+            let sequence = batch.header.base_sequence;
+            let written = rewrite_batch(&batch, plain, sequence, plain.len(), edit, &mut trimmed).unwrap();
+            assert!(written.length <= bytes.len(), "{client} {name}: {written:?}");
+
+            let mut forwarded = frame[..frame.len() - body.len()].to_vec();
+            request.write_edited(|_| PartitionEdit::Replaced(&trimmed), &mut forwarded);
+            let mut expected = records(&frame, codec);
+            expected.remove(1);
+            assert_eq!(records(&forwarded, codec), expected, "{client} {name}");
+        }
+    }
 }
 
 #[test]
@@ -197,11 +240,7 @@ fn records(frame: &[u8], codec: Compression) -> Vec<Whole> {
     let batch = Batch::read(partitions[0].records.unwrap()).unwrap();
     assert_eq!(batch.compression, codec);
     let mut decompressor = Decompressor::default();
-    let limits = DecompressionLimits {
-        bytes_max: 1 << 20,
-        ratio_max: 128,
-    };
-    let plain = decompressor.decompress(codec, batch.records, limits).unwrap();
+    let plain = decompressor.decompress(codec, batch.records, LIMITS).unwrap();
     Records::new(plain, batch.header.record_count)
         .map(|record| {
             let record = record.unwrap();

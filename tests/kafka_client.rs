@@ -13,21 +13,35 @@ use kafka_protocol::messages::{EndTxnRequest, ProducerId, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::RecordBatchDecoder;
 use portcullis::kafka::client::{
-    Client, CoordinatorKind, FetchLimits, NewTopic, OffsetAt, Partition, Producer,
+    Client, CommittedOffset, CoordinatorKind, FetchLimits, GroupMember, NewTopic, OffsetAt, Partition,
+    PartitionOffset, Producer, Transaction, TransactionError, TransactionalProducer,
 };
 use portcullis::kafka::{HostPort, UpstreamOptions};
 use portcullis::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
 use portcullis::wire::compression::Compression;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::LazyLock;
 use std::time::Duration;
-use support::clients::java;
+use support::clients::{Client as Program, java};
 use support::kafka::{Extras, Kafka};
 use support::places::scratch;
 use support::process::Leashed;
 use tokio::time::Instant;
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
+/// Its coordinators know transactions v1 only, as those before Kafka 4.0.
+static KAFKA_V1: LazyLock<Kafka> = LazyLock::new(|| {
+    let features = &["transaction.version=1"][..];
+    Kafka::start_with(
+        1,
+        Extras {
+            features,
+            ..Extras::default()
+        },
+    )
+});
 
 fn client(kafka: &Kafka) -> Client {
     let servers = kafka.bootstrap();
@@ -191,15 +205,7 @@ async fn the_marker_of_somebody_elses_transaction_reaches_a_partition_that_was_o
 
 #[tokio::test]
 async fn the_marker_reaches_it_in_transactions_v1_as_well() {
-    let features = &["transaction.version=1"][..];
-    let kafka = Kafka::start_with(
-        1,
-        Extras {
-            features,
-            ..Extras::default()
-        },
-    );
-    the_marker_reaches_a_partition_that_was_only_added(&kafka).await;
+    the_marker_reaches_a_partition_that_was_only_added(&KAFKA_V1).await;
 }
 
 /// As a Java client would end it whose every batch was answered on the broker's behalf.
@@ -348,4 +354,269 @@ async fn several_topics_are_described_at_once_and_one_that_is_not_there_is_left_
         .collect();
     counts.sort_unstable();
     assert_eq!(counts, [("described-2", 2), ("described-default", 3)]);
+}
+
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+async fn transactional(kafka: &Kafka, id: &str) -> TransactionalProducer {
+    TransactionalProducer::new(client(kafka), id, TRANSACTION_TIMEOUT, soon())
+        .await
+        .unwrap()
+}
+
+async fn produce(
+    transaction: &mut Transaction<'_>,
+    partition: Partition<'_>,
+    values: &[&str],
+) -> Result<i64, TransactionError> {
+    let records: Vec<NewRecord<'_>> = values
+        .iter()
+        .map(|value| NewRecord {
+            timestamp_ms: 1_700_000_000_000,
+            key: Some(b"key"),
+            value: Some(value.as_bytes()),
+            headers: vec![(b"header", Some(b"1"))],
+        })
+        .collect();
+    let written = transaction
+        .produce(partition, &records, Compression::Zstd, soon())
+        .await?;
+    Ok(written.base_offset.unwrap())
+}
+
+/// The values that a Java consumer reads of what is committed, in the order of their bytes.
+fn committed(kafka: &Kafka, topic: &str, count: usize) -> Vec<String> {
+    let settings = ["isolation.level=read_committed"];
+    let read = Program::Java.consume(&kafka.bootstrap(), &[topic], count, &settings);
+    let mut values: Vec<String> = read
+        .iter()
+        .map(|record| {
+            let hex = record.value.as_deref().unwrap();
+            let bytes =
+                (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap());
+            String::from_utf8(bytes.collect()).unwrap()
+        })
+        .collect();
+    values.sort();
+    values
+}
+
+fn offset<'a>(partition: Partition<'a>, offset: i64, metadata: &'a str) -> PartitionOffset<'a> {
+    PartitionOffset {
+        partition,
+        offset,
+        metadata,
+    }
+}
+
+async fn batches_and_offsets_are_committed_together_or_not_at_all(kafka: &Kafka) {
+    let mut client = client(kafka);
+    create(&mut client, "together", 2).await;
+    let mut producer = transactional(kafka, "together").await;
+    let group = GroupMember::none("together");
+    let source = at("together-source", 3);
+    create(&mut client, "together-source", 4).await;
+
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    for (partition, values) in [(0, &["a", "b"][..]), (1, &["c"]), (0, &["d"])] {
+        produce(&mut transaction, at("together", partition), values)
+            .await
+            .unwrap();
+    }
+    let offsets = [offset(source, 7, "first")];
+    transaction.commit_offsets(group, &offsets, soon()).await.unwrap();
+    let shortly = Instant::now() + Duration::from_millis(300);
+    let unstable = client
+        .committed_offsets("together", "together-source", &[3], shortly)
+        .await
+        .unwrap_err();
+    assert_eq!(unstable.code(), Some(ResponseError::UnstableOffsetCommit));
+    transaction.commit(soon()).await.unwrap();
+
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    produce(&mut transaction, at("together", 0), &["aborted"])
+        .await
+        .unwrap();
+    let offsets = [
+        offset(source, 8, "aborted"),
+        offset(at("together-source", 1), 8, ""),
+    ];
+    transaction.commit_offsets(group, &offsets, soon()).await.unwrap();
+    transaction.abort(soon()).await.unwrap();
+    let expected = |offset, metadata: &str| {
+        let metadata = metadata.to_owned();
+        BTreeMap::from([(3, CommittedOffset { offset, metadata })])
+    };
+    let found = client
+        .committed_offsets("together", "together-source", &[0, 1, 2, 3], soon())
+        .await
+        .unwrap();
+    assert_eq!(found, expected(7, "first"));
+
+    // Left open, as by a task that was cancelled: the next one aborts it.
+    {
+        let mut transaction = producer.begin(soon()).await.unwrap();
+        produce(&mut transaction, at("together", 1), &["dropped"])
+            .await
+            .unwrap();
+    }
+    let epoch = producer.producer().epoch;
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    produce(&mut transaction, at("together", 1), &["e"])
+        .await
+        .unwrap();
+    transaction.commit(soon()).await.unwrap();
+    producer
+        .begin(soon())
+        .await
+        .unwrap()
+        .commit(soon())
+        .await
+        .unwrap();
+    assert_eq!(producer.producer().epoch, epoch, "nothing was in doubt");
+    assert_eq!(committed(kafka, "together", 5), ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test]
+async fn batches_and_offsets_of_a_transaction_are_committed_together_or_not_at_all() {
+    batches_and_offsets_are_committed_together_or_not_at_all(&KAFKA).await;
+}
+
+#[tokio::test]
+async fn batches_and_offsets_of_a_transaction_v1_are_committed_together_or_not_at_all() {
+    batches_and_offsets_are_committed_together_or_not_at_all(&KAFKA_V1).await;
+}
+
+async fn a_producer_goes_on_after_an_error(kafka: &Kafka) {
+    let mut client = client(kafka);
+    create(&mut client, "in-doubt", 1).await;
+    let partition = at("in-doubt", 0);
+    let mut producer = transactional(kafka, "in-doubt").await;
+    let epoch = producer.producer().epoch;
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    produce(&mut transaction, partition, &["before"]).await.unwrap();
+    // Above the broker's million bytes, compressed too.
+    let mut random = 1_u64;
+    let mut noise = String::new();
+    while noise.len() < 3_000_000 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        write!(noise, "{random:016x}").unwrap();
+    }
+    let error = produce(&mut transaction, partition, &[&noise]).await.unwrap_err();
+    let TransactionError::Client(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(error.code(), Some(ResponseError::MessageTooLarge), "{error}");
+    let after = produce(&mut transaction, partition, &["after"]).await;
+    assert!(matches!(after, Err(TransactionError::Failed)), "{after:?}");
+    let ended = transaction.commit(soon()).await;
+    assert!(matches!(ended, Err(TransactionError::Failed)), "{ended:?}");
+
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    produce(&mut transaction, partition, &["next"]).await.unwrap();
+    transaction.commit(soon()).await.unwrap();
+    assert_eq!(producer.producer().epoch, epoch + 1);
+
+    // Given up while it was under way: nobody knows what the broker has of it.
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    let given_up = produce(&mut transaction, partition, &["given up"]);
+    let waited = tokio::time::timeout(Duration::from_micros(100), given_up).await;
+    assert!(waited.is_err(), "{waited:?}");
+    transaction.abort(soon()).await.unwrap();
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    produce(&mut transaction, partition, &["last"]).await.unwrap();
+    transaction.commit(soon()).await.unwrap();
+    assert_eq!(committed(kafka, "in-doubt", 2), ["last", "next"]);
+}
+
+#[tokio::test]
+async fn a_producer_goes_on_after_an_error_that_was_aborted() {
+    a_producer_goes_on_after_an_error(&KAFKA).await;
+}
+
+#[tokio::test]
+async fn a_producer_goes_on_after_an_error_that_was_aborted_in_transactions_v1() {
+    a_producer_goes_on_after_an_error(&KAFKA_V1).await;
+}
+
+#[tokio::test]
+async fn an_older_producer_of_a_transactional_id_is_fenced_and_its_transaction_aborted() {
+    let mut client = client(&KAFKA);
+    create(&mut client, "fenced", 1).await;
+    let partition = at("fenced", 0);
+    let mut older = transactional(&KAFKA, "fenced").await;
+    let mut open = older.begin(soon()).await.unwrap();
+    produce(&mut open, partition, &["of the older"]).await.unwrap();
+
+    let mut newer = transactional(&KAFKA, "fenced").await;
+    let mut transaction = newer.begin(soon()).await.unwrap();
+    produce(&mut transaction, partition, &["of the newer"])
+        .await
+        .unwrap();
+    let late = produce(&mut open, partition, &["late"]).await.unwrap_err();
+    assert!(late.is_fenced(), "{late}");
+    let error = open.abort(soon()).await.unwrap_err();
+    assert!(error.is_fenced(), "{error}");
+    let error = older.begin(soon()).await.err().expect("it is fenced");
+    assert!(error.is_fenced(), "{error}");
+    transaction.commit(soon()).await.unwrap();
+    assert_eq!(committed(&KAFKA, "fenced", 1), ["of the newer"]);
+}
+
+#[tokio::test]
+async fn committed_offsets_come_back_with_their_metadata() {
+    let mut client = client(&KAFKA);
+    create(&mut client, "noted", 3).await;
+    let none = client
+        .committed_offsets("noted", "noted", &[0, 1, 2], soon())
+        .await
+        .unwrap();
+    assert_eq!(none, BTreeMap::new());
+    let metadata = "x".repeat(4000) + "{\"ü\":1}";
+    let offsets = [
+        offset(at("noted", 0), 5, ""),
+        offset(at("noted", 2), 6, &metadata),
+    ];
+    let group = GroupMember::none("noted");
+    client.commit_offsets(group, &offsets, soon()).await.unwrap();
+    let found = client
+        .committed_offsets("noted", "noted", &[0, 1, 2], soon())
+        .await
+        .unwrap();
+    let expected = |offset, metadata: &str| CommittedOffset {
+        offset,
+        metadata: metadata.to_owned(),
+    };
+    assert_eq!(
+        found,
+        BTreeMap::from([(0, expected(5, "")), (2, expected(6, &metadata))])
+    );
+    let long = "x".repeat(4097);
+    let error = client
+        .commit_offsets(group, &[offset(at("noted", 1), 1, &long)], soon())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.code(),
+        Some(ResponseError::OffsetMetadataTooLarge),
+        "{error}"
+    );
+    let stranger = GroupMember {
+        generation: 3,
+        member_id: "nobody",
+        ..group
+    };
+    let error = client
+        .commit_offsets(stranger, &offsets, soon())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error.code(),
+            Some(ResponseError::IllegalGeneration | ResponseError::UnknownMemberId)
+        ),
+        "{error}"
+    );
 }

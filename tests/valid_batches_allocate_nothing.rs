@@ -10,7 +10,8 @@ mod counting;
 
 use counting::allocations;
 use portcullis::contract::{
-    BatchVerdict, Checker, Governing, Level, Lookup, Policies, Policy, Presence, SchemaSource, TopicPattern,
+    BatchVerdict, Checker, Governing, GoverningVersion, Level, Lookup, Policies, Policy, Presence,
+    SchemaSource, SubjectLookup, TopicPattern,
 };
 use portcullis::schema::{Schema, SchemaId, SchemaType, Subject, Version};
 use portcullis::wire::batch_writer::{NewRecord, write_batch};
@@ -26,6 +27,9 @@ impl SchemaSource for One {
     }
     fn subject(&self, _subject: &str) -> Presence {
         Presence::Present
+    }
+    fn governing(&self, _subject: &str, _version: GoverningVersion) -> SubjectLookup {
+        SubjectLookup::Found(Arc::clone(&self.0))
     }
 }
 

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::{Compression as Level, GzBuilder};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use portcullis::wire::compression::{
-    Compression, CompressionError, DecompressionLimits, Decompressor, compress,
+    Compression, CompressionError, DecompressionLimits, Decompressor, compress, compress_harder,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -164,6 +164,23 @@ proptest! {
             chunks = rest;
         }
         prop_assert!(out == plain);
+    }
+
+    #[test]
+    fn others_decompress_what_we_compress_harder(plain in plain()) {
+        let harder = |codec| {
+            let mut out = Vec::new();
+            compress_harder(codec, &plain, &mut out).unwrap().then_some(out)
+        };
+        prop_assert!(read_all(MultiGzDecoder::new(&harder(Compression::Gzip).unwrap()[..])) == plain);
+        prop_assert!(zstd::stream::decode_all(&harder(Compression::Zstd).unwrap()[..]).unwrap() == plain);
+        let raw = harder(Compression::Snappy).unwrap();
+        prop_assert!(snap::raw::Decoder::new().decompress_vec(&raw).unwrap() == plain);
+        for codec in CODECS {
+            if let Some(bytes) = harder(codec) {
+                assert_decompresses(&mut Decompressor::default(), codec, &bytes, &plain);
+            }
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{self, TransactionalId};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use portcullis::wire::produce_request::{ProduceRequest, TopicRef, VERSION_MAX, VERSION_MIN};
+use portcullis::wire::produce_request::{PartitionEdit, ProduceRequest, TopicRef, VERSION_MAX, VERSION_MIN};
 use portcullis::wire::produce_response::{ProduceResponse, TopicName};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -129,15 +129,26 @@ proptest! {
     }
 
     #[test]
-    fn writing_the_kept_partitions_is_filtering((version, theirs) in versioned_request(), kept in any::<u16>()) {
+    fn writing_it_edited_is_filtering_and_replacing(
+        (version, theirs) in versioned_request(), kept in any::<u16>(), replaced in any::<u16>(), records in bytes(300),
+    ) {
         let keep = |index: usize| kept & (1 << index) != 0;
+        let replace = |index: usize| replaced & (1 << index) != 0;
+        let edit = |index: usize| match (keep(index), replace(index)) {
+            (false, _) => PartitionEdit::LeftOut,
+            (true, true) => PartitionEdit::Replaced(&records),
+            (true, false) => PartitionEdit::Kept,
+        };
         let body = encoded(&theirs, version);
         let mut out = b"before".to_vec();
-        ProduceRequest::read(&body, version).unwrap().write_kept(keep, &mut out);
+        ProduceRequest::read(&body, version).unwrap().write_edited(edit, &mut out);
         let mut expected = theirs;
         let mut index = 0;
         for topic in &mut expected.topic_data {
-            topic.partition_data.retain(|_| {
+            topic.partition_data.retain_mut(|partition| {
+                if replace(index) {
+                    partition.records = Some(records.clone());
+                }
                 index += 1;
                 keep(index - 1)
             });
@@ -169,7 +180,7 @@ proptest! {
         if let Ok(request) = ProduceRequest::read(&body, version) {
             prop_assert_eq!(request.partitions().count(), request.partition_count);
             let mut out = Vec::new();
-            request.write_kept(|_| true, &mut out);
+            request.write_edited(|_| PartitionEdit::Kept, &mut out);
             let again = ProduceRequest::read(&out, version).unwrap();
             prop_assert!(again.partitions().eq(request.partitions()));
         }

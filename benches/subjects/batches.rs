@@ -5,8 +5,8 @@ use crate::orders::{framed, payloads, schema};
 use bytes::Bytes;
 use kafka_protocol::records::RecordBatchDecoder;
 use portcullis::contract::{
-    BatchVerdict, Checker, Governing, Level, Lookup, Policies, Policy, Presence, SchemaSource, TopicPattern,
-    TopicRules,
+    BatchVerdict, Checker, Governing, GoverningVersion, Level, Lookup, Policies, Policy, Presence,
+    SchemaSource, SubjectLookup, TopicPattern, TopicRules,
 };
 use portcullis::schema::{Schema, SchemaId, SchemaType, Subject as RegistrySubject, Version};
 use portcullis::wire::batch::{Batch, HEADER_LENGTH, Records};
@@ -197,5 +197,9 @@ impl SchemaSource for One {
         } else {
             Presence::Absent
         }
+    }
+
+    fn governing(&self, _subject: &str, _version: GoverningVersion) -> SubjectLookup {
+        SubjectLookup::Found(Arc::clone(&self.0))
     }
 }

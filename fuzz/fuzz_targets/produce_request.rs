@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use portcullis::wire::produce_request::ProduceRequest;
+use portcullis::wire::produce_request::{PartitionData, PartitionEdit, ProduceRequest};
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, body)) = data.split_first() else { return };
@@ -10,7 +10,17 @@ fuzz_target!(|data: &[u8]| {
     let Ok(request) = ProduceRequest::read(body, version) else { return };
     assert_eq!(request.partitions().count(), request.partition_count);
     let mut out = Vec::new();
-    request.write_kept(|index| index % 2 == 0, &mut out);
-    let kept = ProduceRequest::read(&out, version).expect("what we write we read");
-    assert!(kept.partitions().eq(request.partitions().step_by(2)));
+    let edit = |index: usize| match index % 3 {
+        0 => PartitionEdit::Kept,
+        1 => PartitionEdit::LeftOut,
+        _ => PartitionEdit::Replaced(body),
+    };
+    request.write_edited(edit, &mut out);
+    let edited = ProduceRequest::read(&out, version).expect("what we write we read");
+    let expected = request.partitions().enumerate().filter_map(|(index, data)| match edit(index) {
+        PartitionEdit::Kept => Some(data),
+        PartitionEdit::LeftOut => None,
+        PartitionEdit::Replaced(records) => Some(PartitionData { records: Some(records), ..data }),
+    });
+    assert!(edited.partitions().eq(expected));
 });

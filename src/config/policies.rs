@@ -5,10 +5,10 @@ use super::section::{Reading, Section};
 use super::units;
 use super::yaml::{Node, Value};
 use crate::contract::{
-    Action, DeadLetter, Framing, Level, OnDeadLetterFailure, OnRegistryDown, Policies, Policy, Rule,
-    SubjectNaming, TopicPattern,
+    Action, DeadLetter, Framing, GoverningVersion, Level, OnDeadLetterFailure, OnRegistryDown, Policies,
+    Policy, Rule, SubjectNaming, TopicPattern,
 };
-use crate::schema::{Formats, Subject, UnknownFields};
+use crate::schema::{Formats, Subject, UnknownFields, Version};
 
 const LEVELS: [(&str, Level); 4] = [
     ("off", Level::Off),
@@ -17,12 +17,19 @@ const LEVELS: [(&str, Level); 4] = [
     ("auto", Level::Auto),
 ];
 
-/// `None`: documented, and not in this release.
-const FRAMINGS: [(&str, Option<Framing>); 4] = [
-    ("confluent", Some(Framing::Confluent)),
-    ("header", None),
-    ("raw", None),
-    ("auto", None),
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FramingWord {
+    Confluent,
+    Raw,
+    /// Documented, and not in this release.
+    Later,
+}
+
+const FRAMINGS: [(&str, FramingWord); 4] = [
+    ("confluent", FramingWord::Confluent),
+    ("header", FramingWord::Later),
+    ("raw", FramingWord::Raw),
+    ("auto", FramingWord::Later),
 ];
 const ON_FAILURE: [(&str, OnDeadLetterFailure); 2] = [
     ("retry", OnDeadLetterFailure::Retry),
@@ -121,15 +128,14 @@ fn topics(node: &Node, reading: &mut Reading<'_>) -> Vec<TopicPattern> {
 }
 
 fn rule(mut section: Section<'_>, rule: &mut Rule, reading: &mut Reading<'_>) {
-    if let Some(node) = section.take("level") {
+    let level = section.take("level");
+    if let Some(node) = level {
         rule.level = reading.word(node, "level", &LEVELS).unwrap_or(rule.level);
     }
-    if let Some(node) = section.take("framing") {
-        match reading.word(node, "framing", &FRAMINGS) {
-            Some(Some(framing)) => rule.framing = framing,
-            Some(None) => not_this_word(node, "framing", reading),
-            None => {}
-        }
+    rule.framing = framing(&mut section, reading);
+    if let (Some(node), Level::SchemaId, Framing::Raw { .. }) = (level, rule.level, rule.framing) {
+        let what = "`level: schema_id` does not go with `framing: raw`: such records carry no schema id";
+        reading.report(node.at, what, Some("write `level: payload`".to_owned()));
     }
     if let Some(node) = section.take("subject") {
         match reading.text(node, "subject").as_deref() {
@@ -139,9 +145,52 @@ fn rule(mut section: Section<'_>, rule: &mut Rule, reading: &mut Reading<'_>) {
             Some(literal) => rule.subject = SubjectNaming::Literal(Subject(literal.into())),
         }
     }
-    section.refuse("version", reading);
     envelope(&mut section, reading);
     section.finish(reading);
+}
+
+/// `framing`, and what goes with `raw` only.
+fn framing(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Framing {
+    let node = section.take("framing");
+    let word = node.and_then(|node| reading.word(node, "framing", &FRAMINGS));
+    if let (Some(node), Some(FramingWord::Later)) = (node, word) {
+        not_this_word(node, "framing", reading);
+    }
+    let mut version = GoverningVersion::Latest;
+    if let Some(node) = section.take("version") {
+        version = reading
+            .parsed(node, "version", "latest", schema_version)
+            .unwrap_or(version);
+        if word.is_none_or(|word| word == FramingWord::Confluent) {
+            let what = "`version` goes with `framing: raw` only: records with framing name their schema";
+            reading.report(
+                node.at,
+                what,
+                Some("write `framing: raw`, or no `version`".to_owned()),
+            );
+        }
+    }
+    match word {
+        Some(FramingWord::Raw) => Framing::Raw {
+            version,
+            envelope: false,
+        },
+        _ => Framing::Confluent,
+    }
+}
+
+fn schema_version(text: &str) -> Result<GoverningVersion, String> {
+    if text == "latest" {
+        return Ok(GoverningVersion::Latest);
+    }
+    // A registry's numbers are Java's `int`.
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=i32::MAX as u32).contains(number));
+    number
+        .map(|number| GoverningVersion::Pinned(Version(number)))
+        .ok_or_else(|| format!("`{text}` is neither `latest` nor a version's number"))
 }
 
 /// A word, or `{ dead_letter: { … } }`.

@@ -3,6 +3,7 @@
 //! A batch is decompressed once, and only when a rule wants its records. The whole of it is walked before a verdict:
 //! a broker refuses a malformed batch as one, whatever its first records hold.
 
+use super::framing::Envelope;
 use super::part::{Fault, Finding, PartCheck};
 use super::policy::{OnRegistryDown, TopicRules};
 use super::schemas::SchemaSource;
@@ -26,12 +27,15 @@ pub enum BatchVerdict {
     Unchecked { records: u32 },
     /// Every record conforms.
     Valid { records: u32 },
+    /// Every record conforms, and the policy wants framing around those that have none.
+    ValidUnframed { records: u32, envelope: Envelope },
     /// `bad_records` of `records` do not conform. `violations` describe them in the batch's order, one a record: the
-    /// first [`Checker::VIOLATIONS_MAX`], or all where the action needs every line.
+    /// first [`Checker::VIOLATIONS_MAX`], or all where the action needs every line. `envelope` is for the others.
     Violations {
         records: u32,
         bad_records: RecordIndexes,
         violations: Vec<Violation>,
+        envelope: Envelope,
     },
     /// The batch as a whole is refused with the code that a broker would give: malformed (PC-302) or over a limit
     /// (PC-301). `line` is the one line about it.
@@ -267,27 +271,30 @@ impl<'a> Walk<'a> {
                 reference(),
             );
         }
-        if self.bad_records.is_empty() {
-            return BatchVerdict::Valid { records };
-        }
-        BatchVerdict::Violations {
-            records,
-            bad_records: self.bad_records,
-            violations: self.violations,
+        let envelope = Envelope {
+            key: self.key.prefix(),
+            value: self.value.prefix(),
+        };
+        match (self.bad_records.is_empty(), envelope.is_empty()) {
+            (true, true) => BatchVerdict::Valid { records },
+            (true, false) => BatchVerdict::ValidUnframed { records, envelope },
+            (false, _) => BatchVerdict::Violations {
+                records,
+                bad_records: self.bad_records,
+                violations: self.violations,
+                envelope,
+            },
         }
     }
 }
 
-/// The checks of value and key with `auto` worked out, or the part whose subject could not be asked for.
+/// The checks of value and key with their subjects looked up, or the part whose subject could not be asked for.
 fn parts<'a>(
     rules: &'a TopicRules,
     schemas: &dyn SchemaSource,
 ) -> Result<(PartCheck<'a>, PartCheck<'a>), Part> {
-    let part = |part, level, subject| PartCheck::new(level, subject, schemas, rules).ok_or(part);
-    Ok((
-        part(Part::Value, rules.value, &rules.value_subject)?,
-        part(Part::Key, rules.key, &rules.key_subject)?,
-    ))
+    let check = |part| PartCheck::new(part, rules, schemas).ok_or(part);
+    Ok((check(Part::Value)?, check(Part::Key)?))
 }
 
 /// The record count of a batch's header (bytes 57 to 61), before anything else of the batch is believed.
@@ -305,8 +312,7 @@ fn subject_unreachable(records: u32, part: Part, rules: &TopicRules, reference: 
     };
     let code = Code::RegistryUnreachable;
     let line = format!(
-        "{code} {part}: whether subject {subject} exists is not cached and the registry cannot be reached; \
-         ref {reference}"
+        "{code} {part}: subject {subject} is not cached and the registry cannot be reached; ref {reference}"
     );
     BatchVerdict::RegistryUnreachable { records, line }
 }

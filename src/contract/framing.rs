@@ -1,5 +1,6 @@
 //! Confluent's framing: magic byte 0, schema id (i32, big-endian), for Protobuf message indexes, then the payload.
 
+use crate::schema::{SchemaId, SchemaType};
 use crate::wire::reader::Reader;
 
 /// Magic byte and schema id.
@@ -40,6 +41,47 @@ impl<'a> Framed<'a> {
             }
             Ok(_) => Err("no Confluent framing: the first byte is not the magic byte 0"),
         }
+    }
+}
+
+/// What goes before a record that has no framing, to give it one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Prefix {
+    bytes: [u8; FRAME_LENGTH + 1],
+    length: u8,
+}
+
+impl Prefix {
+    /// For Protobuf with the indexes of the schema's first message, in their short form.
+    #[must_use]
+    pub fn new(id: SchemaId, schema_type: SchemaType) -> Self {
+        let [a, b, c, d] = id.0.to_be_bytes();
+        Self {
+            bytes: [0, a, b, c, d, 0],
+            length: match schema_type {
+                SchemaType::Avro | SchemaType::Json => 5,
+                SchemaType::Protobuf => 6,
+            },
+        }
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// The framing that the records that conform get; null values and keys get none.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Envelope {
+    pub key: Option<Prefix>,
+    pub value: Option<Prefix>,
+}
+
+impl Envelope {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.key.is_none() && self.value.is_none()
     }
 }
 
@@ -91,6 +133,21 @@ mod tests {
 
     fn indexes(bytes: &[u8]) -> Result<(Vec<i64>, &[u8]), &'static str> {
         MessageIndexes::read(bytes).map(|(indexes, rest)| (indexes.iter().collect(), rest))
+    }
+
+    #[test]
+    fn a_prefix_is_read_as_the_frame_of_its_schema_and_first_message() {
+        for schema_type in [SchemaType::Avro, SchemaType::Json, SchemaType::Protobuf] {
+            let prefix = Prefix::new(SchemaId(258), schema_type);
+            let record = [prefix.as_bytes(), b"x"].concat();
+            let framed = Framed::read(&record).unwrap();
+            assert_eq!(framed.id, 258);
+            if schema_type == SchemaType::Protobuf {
+                assert_eq!(indexes(framed.rest), Ok((vec![0], &b"x"[..])));
+            } else {
+                assert_eq!(framed.rest, b"x");
+            }
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ pub mod violation;
 
 pub use action::{Action, DeadLetter, OnDeadLetterFailure};
 pub use check::{BatchVerdict, Checker};
+pub use framing::{Envelope, Prefix};
 pub use policy::{
     Framing, Level, OnRegistryDown, PatternError, Policies, Policy, Rule, Strictness, SubjectNaming,
     TopicPattern, TopicRules,
 };
-pub use schemas::{Governing, Lookup, Presence, SchemaSource};
+pub use schemas::{Governing, GoverningVersion, Lookup, Presence, SchemaSource, SubjectLookup};
 pub use violation::{Code, Part, ViolatedSchema, Violation};

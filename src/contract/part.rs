@@ -1,11 +1,12 @@
 //! One half of a record, key or value, against the schema that governs it: framing, then schema, then payload.
 
-use super::framing::{FRAME_LENGTH, Framed, MessageIndexes};
-use super::policy::{Level, OnRegistryDown, Strictness, TopicRules};
-use super::schemas::{Governing, Lookup, Presence, SchemaSource};
-use super::violation::{Code, ViolatedSchema};
+use super::framing::{FRAME_LENGTH, Framed, MessageIndexes, Prefix};
+use super::policy::{Framing, Level, OnRegistryDown, Strictness, TopicRules};
+use super::schemas::{Governing, GoverningVersion, Lookup, Presence, SchemaSource, SubjectLookup};
+use super::violation::{Code, Part, ViolatedSchema};
 use crate::schema::{Mismatch, MismatchKind, SchemaId, SchemaType, Subject, Validator};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What is wrong with a key or a value.
 pub(super) struct Fault {
@@ -47,34 +48,62 @@ pub(super) struct PartCheck<'a> {
     last: Option<([u8; FRAME_LENGTH], Lookup)>,
     /// Asked for only when an id is not found.
     presence: Option<Presence>,
+    /// Set when records name no schema.
+    raw: Option<Raw>,
+}
+
+/// What governs records without framing.
+struct Raw {
+    version: GoverningVersion,
+    envelope: bool,
+    lookup: SubjectLookup,
 }
 
 impl<'a> PartCheck<'a> {
-    /// `None`: the level is `auto`, and whether the subject exists cannot be known.
-    pub fn new(
-        level: Level,
-        subject: &'a Subject,
-        schemas: &dyn SchemaSource,
-        rules: &TopicRules,
-    ) -> Option<Self> {
+    /// `None`: the subject must be known before any record is looked at, and cannot be asked for.
+    pub fn new(part: Part, rules: &'a TopicRules, schemas: &dyn SchemaSource) -> Option<Self> {
+        let (level, framing, subject) = match part {
+            Part::Value => (rules.value, rules.value_framing, &rules.value_subject),
+            Part::Key => (rules.key, rules.key_framing, &rules.key_subject),
+        };
+        let passes = rules.on_registry_down == OnRegistryDown::Pass;
         let mut presence = None;
-        let depth = match level {
+        let mut depth = match level {
             Level::Off => Depth::Off,
             Level::SchemaId => Depth::SchemaId,
             Level::Payload => Depth::Payload,
             Level::Auto => match *presence.insert(schemas.subject(&subject.0)) {
                 Presence::Present => Depth::Payload,
                 Presence::Absent => Depth::Off,
-                Presence::Unreachable if rules.on_registry_down == OnRegistryDown::Pass => Depth::Off,
+                Presence::Unreachable if passes => Depth::Off,
                 Presence::Unreachable => return None,
             },
         };
+        let raw = match framing {
+            Framing::Raw { version, envelope } if depth != Depth::Off => Some(Raw {
+                version,
+                envelope,
+                lookup: schemas.governing(&subject.0, version),
+            }),
+            Framing::Raw { .. } | Framing::Confluent => None,
+        };
+        if let Some(Raw {
+            lookup: SubjectLookup::Unreachable,
+            ..
+        }) = raw
+        {
+            if !passes {
+                return None;
+            }
+            depth = Depth::Off;
+        }
         Some(Self {
             depth,
             strictness: rules.strictness,
             subject,
             last: None,
             presence,
+            raw,
         })
     }
 
@@ -84,10 +113,19 @@ impl<'a> PartCheck<'a> {
 
     /// The language of the last schema that was found.
     pub fn format(&self) -> Option<SchemaType> {
-        match &self.last {
-            Some((_, Lookup::Found(governing))) => Some(governing.validator.schema_type()),
-            _ => None,
-        }
+        let governing = match (&self.raw, &self.last) {
+            (Some(raw), _) => raw.governing(),
+            (None, Some((_, Lookup::Found(governing)))) => Some(governing),
+            (None, _) => None,
+        };
+        governing.map(|governing| governing.validator.schema_type())
+    }
+
+    /// What the policy wants before each record that conforms.
+    pub fn prefix(&self) -> Option<Prefix> {
+        let raw = self.raw.as_ref().filter(|raw| raw.envelope)?;
+        let governing = raw.governing()?;
+        Some(Prefix::new(governing.id, governing.validator.schema_type()))
     }
 
     #[inline]
@@ -116,6 +154,9 @@ impl<'a> PartCheck<'a> {
 
     /// The check of a record whose frame is not the last one's, or named no schema that governs.
     fn check_anew(&mut self, bytes: &[u8], schemas: &dyn SchemaSource) -> Finding {
+        if let Some(raw) = &self.raw {
+            return raw.check(bytes, self.subject, self.strictness);
+        }
         let framed = match Framed::read(bytes) {
             Ok(framed) => framed,
             Err(why) => return Finding::bad(Fault::new(Code::NoFraming, why, None)),
@@ -165,6 +206,57 @@ impl<'a> PartCheck<'a> {
             return Fault::new(Code::NoSchema, why, schema);
         }
         Fault::new(code, expected, schema)
+    }
+}
+
+impl Raw {
+    fn governing(&self) -> Option<&Arc<Governing>> {
+        match &self.lookup {
+            SubjectLookup::Found(governing) => Some(governing),
+            _ => None,
+        }
+    }
+
+    fn check(&self, bytes: &[u8], subject: &Subject, strictness: Strictness) -> Finding {
+        let subject = &subject.0;
+        let no_schema = |why: String| Finding::bad(Fault::new(Code::NoSchema, why, None));
+        match &self.lookup {
+            SubjectLookup::Found(governing) => raw_payload(governing, bytes, strictness),
+            SubjectLookup::NoSubject => no_schema(format!("subject {subject} has no schema")),
+            SubjectLookup::NoVersion => no_schema(match self.version {
+                GoverningVersion::Latest => format!("subject {subject} has no schema"),
+                GoverningVersion::Pinned(version) => {
+                    format!(
+                        "subject {subject} has no version {}, which the policy pins",
+                        version.0
+                    )
+                }
+            }),
+            SubjectLookup::NotCompilable(why) => {
+                let why = format!("the schema of subject {subject} cannot be compiled: {why}");
+                Finding::bad(Fault::new(Code::OverLimit, why, None))
+            }
+            // The policy lets such records pass, or none is looked at.
+            SubjectLookup::Unreachable => Finding::Good,
+        }
+    }
+}
+
+/// What names no message of a Protobuf schema is its first.
+fn raw_payload(governing: &Governing, bytes: &[u8], strictness: Strictness) -> Finding {
+    let Validator::Protobuf(validator) = &*governing.validator else {
+        return payload(governing, bytes, strictness);
+    };
+    let Some(id) = validator.message([0]) else {
+        return Finding::bad(Fault::governed(
+            Code::NoMessage,
+            "the schema has no message",
+            governing,
+        ));
+    };
+    match validator.validate_with(id, bytes, strictness.unknown_fields) {
+        Ok(()) => Finding::Good,
+        Err(mismatch) => Finding::bad(Fault::mismatch(Code::Protobuf, mismatch, governing)),
     }
 }
 

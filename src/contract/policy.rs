@@ -1,6 +1,7 @@
 //! Policies as meant: what the configuration's `policies` list becomes.
 
 use super::action::{self, Action};
+use super::schemas::GoverningVersion;
 use crate::schema::{Formats, Subject, UnknownFields};
 use regex::{Regex, RegexBuilder};
 use std::collections::HashSet;
@@ -24,6 +25,12 @@ pub enum Level {
 pub enum Framing {
     /// Magic byte 0, 4-byte schema id, for Protobuf message indexes.
     Confluent,
+    /// Not at all: a version of the subject governs, for Protobuf the schema's first message. With `envelope`, records
+    /// that conform are forwarded in Confluent's framing.
+    Raw {
+        version: GoverningVersion,
+        envelope: bool,
+    },
 }
 
 /// How the governing subject follows from the topic.
@@ -148,8 +155,10 @@ pub struct Policies(pub Vec<Policy>);
 #[derive(Clone, Debug)]
 pub struct TopicRules {
     pub value: Level,
+    pub value_framing: Framing,
     pub value_subject: Subject,
     pub key: Level,
+    pub key_framing: Framing,
     pub key_subject: Subject,
     pub action: Action,
     /// Where the bad records go; set with [`Action::DeadLetter`] only. Not set with it: no policy names a topic, and
@@ -209,8 +218,10 @@ impl Policy {
     fn rules(&self, topic: &str) -> TopicRules {
         TopicRules {
             value: self.value.level,
+            value_framing: self.value.framing,
             value_subject: self.value.subject.subject(topic, "value"),
             key: self.key.level,
+            key_framing: self.key.framing,
             key_subject: self.key.subject.subject(topic, "key"),
             action: self.action.clone(),
             dead_letter_topic: self.dead_letter_topic(topic),

@@ -34,8 +34,30 @@ pub enum Presence {
     Unreachable,
 }
 
+/// Which version of its subject governs a record that does not say which schema wrote it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GoverningVersion {
+    /// The newest live one.
+    Latest,
+    Pinned(Version),
+}
+
+/// The answer to "which schema governs `subject`?".
+#[derive(Clone)]
+pub enum SubjectLookup {
+    Found(Arc<Governing>),
+    /// No live version at all (PC-104).
+    NoSubject,
+    /// Not the one that is pinned (PC-104).
+    NoVersion,
+    /// As in [`Lookup`].
+    NotCompilable(Arc<str>),
+    Unreachable,
+}
+
 /// Schemas by subject and id. Answers from memory at once: an implementation never blocks.
 pub trait SchemaSource: Send + Sync {
     fn find(&self, subject: &str, id: SchemaId) -> Lookup;
     fn subject(&self, subject: &str) -> Presence;
+    fn governing(&self, subject: &str, version: GoverningVersion) -> SubjectLookup;
 }

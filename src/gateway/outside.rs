@@ -111,11 +111,14 @@ fn count(judged: &Judged<'_, Arc<TopicMetrics>>) {
     };
     match judged.verdict {
         BatchVerdict::Unchecked { records } => metrics.records_unchecked.increment(u64::from(*records)),
-        BatchVerdict::Valid { records } => metrics.records_valid.increment(u64::from(*records)),
+        BatchVerdict::Valid { records } | BatchVerdict::ValidUnframed { records, .. } => {
+            metrics.records_valid.increment(u64::from(*records));
+        }
         BatchVerdict::Violations {
             records,
             bad_records,
             violations,
+            ..
         } => {
             // A refused batch takes its good records with it.
             let bad = if refused { *records } else { bad_records.len() };

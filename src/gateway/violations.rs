@@ -50,7 +50,7 @@ pub fn log(judged: &Judged<'_, Arc<TopicMetrics>>, peer: SocketAddr) {
         }
     };
     match judged.verdict {
-        BatchVerdict::Unchecked { .. } | BatchVerdict::Valid { .. } => {}
+        BatchVerdict::Unchecked { .. } | BatchVerdict::Valid { .. } | BatchVerdict::ValidUnframed { .. } => {}
         BatchVerdict::Violations { violations, .. } => {
             for violation in violations {
                 line(violation);

@@ -93,6 +93,15 @@ impl ClientError {
         }
     }
 
+    /// Whether a newer epoch of the producer id has been given, or has written.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(ResponseError::ProducerFenced | ResponseError::InvalidProducerEpoch)
+        )
+    }
+
     /// Whether the request may have been carried out all the same.
     #[must_use]
     pub fn is_unknown(&self) -> bool {

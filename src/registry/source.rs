@@ -1,4 +1,4 @@
-//! The gateway's door: which schema is an id under a subject of the default context, answered from memory.
+//! The gateway's door: which schema is an id, or a version, under a subject of the default context, answered from memory.
 //!
 //! One snapshot holds the state and, beside it, what the hot path needs: by id the subjects with their newest live
 //! version, each with a cell for the compiled schema. A call is one load of the snapshot, one hash look-up, one
@@ -6,8 +6,8 @@
 
 use super::admission::parse_stored;
 use super::state::qualified::DEFAULT_CONTEXT;
-use super::state::{SchemaContent, State, Touched};
-use crate::contract::{Governing, Lookup, Presence, SchemaSource};
+use super::state::{SchemaContent, State, Touched, VersionId};
+use crate::contract::{Governing, GoverningVersion, Lookup, Presence, SchemaSource, SubjectLookup};
 use crate::schema::{SchemaId, Subject, Validator, Version};
 use crate::telemetry;
 use arc_swap::ArcSwap;
@@ -44,8 +44,11 @@ struct IdEntry {
 struct Place {
     subject: Arc<str>,
     version: Version,
-    lookup: OnceLock<Lookup>,
+    governing: OnceLock<GoverningOr>,
 }
+
+/// What governs, or why its schema cannot be compiled.
+type GoverningOr = Result<Arc<Governing>, Arc<str>>;
 
 /// One id's schema, compiled at first use and kept, failures too.
 struct Compiled {
@@ -110,7 +113,7 @@ impl Source {
         let snapshot = self.snapshot.load_full();
         if let Some(entry) = snapshot.ids.get(&id) {
             for place in &entry.places {
-                place.lookup.get_or_init(|| snapshot.compile(id, entry, place));
+                place.governing.get_or_init(|| snapshot.compile(id, entry, place));
             }
         }
     }
@@ -153,14 +156,14 @@ impl Snapshot {
                 _ => places.push(Place {
                     subject: subject.clone(),
                     version,
-                    lookup: OnceLock::new(),
+                    governing: OnceLock::new(),
                 }),
             }
         }
         for place in &mut places {
             let before = old.and_then(|old| old.place(&place.subject));
             if let Some(before) = before.filter(|before| before.version == place.version) {
-                place.lookup = before.lookup.clone();
+                place.governing = before.governing.clone();
             }
         }
         Some(IdEntry {
@@ -169,20 +172,19 @@ impl Snapshot {
         })
     }
 
-    fn compile(&self, id: SchemaId, entry: &IdEntry, place: &Place) -> Lookup {
-        match entry
-            .compiled
+    fn compile(&self, id: SchemaId, entry: &IdEntry, place: &Place) -> GoverningOr {
+        let compiled = &entry.compiled;
+        let compiled = compiled
             .result
-            .get_or_init(|| compile(&self.state, &entry.compiled.content))
-        {
-            Ok(validator) => Lookup::Found(Arc::new(Governing {
+            .get_or_init(|| compile(&self.state, &compiled.content));
+        compiled.clone().map(|validator| {
+            Arc::new(Governing {
                 id,
                 subject: Subject(place.subject.clone()),
                 version: place.version,
-                validator: validator.clone(),
-            })),
-            Err(why) => Lookup::NotCompilable(why.clone()),
-        }
+                validator,
+            })
+        })
     }
 }
 
@@ -204,6 +206,20 @@ fn compile(state: &State, content: &Arc<SchemaContent>) -> Result<Arc<Validator>
         .map_err(|error| error.to_string().into())
 }
 
+impl Source {
+    fn governing_at(&self, snapshot: &Snapshot, id: SchemaId, entry: &IdEntry, place: &Place) -> GoverningOr {
+        if let Some(governing) = place.governing.get() {
+            self.hit.increment(1);
+            return governing.clone();
+        }
+        self.miss.increment(1);
+        place
+            .governing
+            .get_or_init(|| snapshot.compile(id, entry, place))
+            .clone()
+    }
+}
+
 impl SchemaSource for Source {
     fn find(&self, subject: &str, id: SchemaId) -> Lookup {
         let snapshot = self.snapshot.load();
@@ -215,15 +231,10 @@ impl SchemaSource for Source {
             self.negative.increment(1);
             return Lookup::OtherSubject;
         };
-        if let Some(lookup) = place.lookup.get() {
-            self.hit.increment(1);
-            return lookup.clone();
+        match self.governing_at(&snapshot, id, entry, place) {
+            Ok(governing) => Lookup::Found(governing),
+            Err(why) => Lookup::NotCompilable(why),
         }
-        self.miss.increment(1);
-        place
-            .lookup
-            .get_or_init(|| snapshot.compile(id, entry, place))
-            .clone()
     }
 
     fn subject(&self, subject: &str) -> Presence {
@@ -231,6 +242,42 @@ impl SchemaSource for Source {
             Presence::Present
         } else {
             Presence::Absent
+        }
+    }
+
+    fn governing(&self, subject: &str, version: GoverningVersion) -> SubjectLookup {
+        let snapshot = self.snapshot.load();
+        let asked = match version {
+            GoverningVersion::Latest => VersionId::Latest,
+            GoverningVersion::Pinned(version) => VersionId::Number(version),
+        };
+        let found = snapshot.state.version(subject, asked, false);
+        let placed = found.and_then(|(version, stored)| {
+            let entry = snapshot.ids.get(&stored.id)?;
+            // None: a subject of another context, whose ids are not these.
+            Some((version, stored.id, entry, entry.place(subject)?))
+        });
+        let Some((version, id, entry, newest)) = placed else {
+            self.negative.increment(1);
+            return match found {
+                None if snapshot.subjects.contains(subject) => SubjectLookup::NoVersion,
+                _ => SubjectLookup::NoSubject,
+            };
+        };
+        let governing = if newest.version == version {
+            self.governing_at(&snapshot, id, entry, newest)
+        } else {
+            // The same schema again under a newer number: only the number is another one.
+            let pinned = Place {
+                subject: newest.subject.clone(),
+                version,
+                governing: OnceLock::new(),
+            };
+            self.governing_at(&snapshot, id, entry, &pinned)
+        };
+        match governing {
+            Ok(governing) => SubjectLookup::Found(governing),
+            Err(why) => SubjectLookup::NotCompilable(why),
         }
     }
 }

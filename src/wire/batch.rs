@@ -7,6 +7,7 @@
 use super::compression::Compression;
 use super::error_code::ErrorCode;
 use super::reader::{Reader, WireError};
+use super::writer::Writer;
 use crc_fast::CrcAlgorithm;
 use thiserror::Error;
 
@@ -18,13 +19,15 @@ pub const LOG_OVERHEAD: usize = 12;
 pub const CRC_AT: usize = 17;
 pub const CRC_FROM: usize = 21;
 
+const LENGTH_AT: usize = 8;
+pub(super) const BASE_SEQUENCE_AT: usize = 53;
 pub(super) const MAGIC_AT: usize = 16;
 /// The least that a batch of any magic declares (`LegacyRecord.RECORD_OVERHEAD_V0`).
 const LENGTH_MIN: i32 = 14;
 pub(super) const ATTRIBUTE_CODEC: i16 = 0x07;
 /// The timestamp of every record is the batch's maximum, which the broker has set.
 pub(super) const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
-const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
+pub(super) const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
 const ATTRIBUTE_CONTROL: i16 = 0x20;
 
 /// The 61 bytes before the records.
@@ -65,6 +68,24 @@ impl BatchHeader {
             base_sequence: reader.i32()?,
             record_count: reader.i32()?,
         })
+    }
+
+    /// Its 61 bytes, magic 2. The length and the CRC are as the fields say: [`seal`] sets both right.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut writer = Writer::new(out);
+        writer.i64(self.base_offset);
+        writer.i32(self.length);
+        writer.i32(self.partition_leader_epoch);
+        writer.i8(2);
+        writer.u32(self.crc);
+        writer.i16(self.attributes);
+        writer.i32(self.last_offset_delta);
+        writer.i64(self.first_timestamp_ms);
+        writer.i64(self.max_timestamp_ms);
+        writer.i64(self.producer_id);
+        writer.i16(self.producer_epoch);
+        writer.i32(self.base_sequence);
+        writer.i32(self.record_count);
     }
 
     #[must_use]
@@ -155,6 +176,22 @@ impl<'a> Batch<'a> {
 /// CRC-32C (Castagnoli), which the format knows as iSCSI's.
 pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
+}
+
+/// Fills in the length and the CRC of the batch that goes from `start` to the end of `out`.
+pub(super) fn seal(out: &mut [u8], start: usize) {
+    let Some(batch) = out.get_mut(start..) else { return };
+    let length = batch.len().saturating_sub(LOG_OVERHEAD) as u32;
+    let crc = crc32c(batch.get(CRC_FROM..).unwrap_or_default());
+    put(batch, LENGTH_AT, &length.to_be_bytes());
+    put(batch, CRC_AT, &crc.to_be_bytes());
+}
+
+/// Writes a field of a batch over.
+pub(super) fn put(batch: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(field) = batch.get_mut(at..at + bytes.len()) {
+        field.copy_from_slice(bytes);
+    }
 }
 
 /// What a broker finds when it cuts the bytes into batches: exactly one, of magic 2, whole.

@@ -1,6 +1,6 @@
 //! Writes record batches of magic 2.
 
-use super::batch::{CRC_AT, CRC_FROM, LOG_OVERHEAD, crc32c};
+use super::batch::{ATTRIBUTE_TRANSACTIONAL, BatchHeader, seal};
 use super::compression::{Compression, CompressionError, compress};
 use super::writer::{Writer, varlong_length};
 
@@ -45,21 +45,27 @@ pub fn write_batch(
         .unwrap_or(-1);
     let start = out.len();
 
-    let mut writer = Writer::new(out);
-    writer.i64(0); // Base offset: the broker's to give.
-    writer.i32(0); // Length, below.
-    writer.i32(-1); // Partition leader epoch: the broker's.
-    writer.i8(2); // Magic.
-    writer.u32(0); // CRC, below.
-    writer.i16(i16::from(compression.id()) | if producer.transactional { 0x10 } else { 0 });
-    writer.i32(records.len() as i32 - 1);
-    writer.i64(first_timestamp_ms);
-    writer.i64(max_timestamp_ms);
-    writer.i64(producer.producer_id);
-    writer.i16(producer.producer_epoch);
-    writer.i32(producer.base_sequence);
-    writer.i32(records.len() as i32);
-
+    let transactional = if producer.transactional {
+        ATTRIBUTE_TRANSACTIONAL
+    } else {
+        0
+    };
+    BatchHeader {
+        // The broker's to give, as the leader epoch.
+        base_offset: 0,
+        partition_leader_epoch: -1,
+        length: 0,
+        crc: 0,
+        attributes: i16::from(compression.id()) | transactional,
+        last_offset_delta: records.len() as i32 - 1,
+        first_timestamp_ms,
+        max_timestamp_ms,
+        producer_id: producer.producer_id,
+        producer_epoch: producer.producer_epoch,
+        base_sequence: producer.base_sequence,
+        record_count: records.len() as i32,
+    }
+    .write(out);
     if compression == Compression::None {
         write_records(records, first_timestamp_ms, out);
     } else {
@@ -69,19 +75,6 @@ pub fn write_batch(
     }
     seal(out, start);
     Ok(())
-}
-
-/// Fills in the length and the CRC of the batch that goes from `start` to the end of `out`.
-fn seal(out: &mut [u8], start: usize) {
-    let Some(batch) = out.get_mut(start..) else { return };
-    let length = batch.len().saturating_sub(LOG_OVERHEAD) as u32;
-    let crc = crc32c(batch.get(CRC_FROM..).unwrap_or_default());
-    if let Some(field) = batch.get_mut(LOG_OVERHEAD - 4..LOG_OVERHEAD) {
-        field.copy_from_slice(&length.to_be_bytes());
-    }
-    if let Some(field) = batch.get_mut(CRC_AT..CRC_FROM) {
-        field.copy_from_slice(&crc.to_be_bytes());
-    }
 }
 
 fn write_records(records: &[NewRecord<'_>], first_timestamp_ms: i64, out: &mut Vec<u8>) {
@@ -117,11 +110,13 @@ fn body_length(record: &NewRecord<'_>, timestamp_delta: i64, index: usize) -> us
         + headers
 }
 
-fn nullable_length(bytes: Option<&[u8]>) -> usize {
+/// Bytes that [`write_nullable`] takes.
+pub(super) fn nullable_length(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| varlong_length(bytes.len() as i64) + bytes.len())
 }
 
-fn write_nullable(writer: &mut Writer<'_>, bytes: Option<&[u8]>) {
+/// A key or a value: length as VARINT, -1 for null, and the bytes.
+pub(super) fn write_nullable(writer: &mut Writer<'_>, bytes: Option<&[u8]>) {
     match bytes {
         None => writer.varint(-1),
         Some(bytes) => {

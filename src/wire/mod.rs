@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod api;
 pub mod api_versions;
 pub mod batch;
+pub mod batch_rewrite;
 mod record;
 pub mod batch_writer;
 pub mod compression;

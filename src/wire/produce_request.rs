@@ -23,6 +23,15 @@ pub struct PartitionData<'a> {
     pub records: Option<&'a [u8]>,
 }
 
+/// What becomes of one partition of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartitionEdit<'r> {
+    Kept,
+    LeftOut,
+    /// Other records in the place of the client's.
+    Replaced(&'r [u8]),
+}
+
 /// A request's body (what follows the header), walked once, so that every later walk cannot fail.
 #[derive(Clone, Copy, Debug)]
 pub struct ProduceRequest<'a> {
@@ -88,17 +97,24 @@ impl<'a> ProduceRequest<'a> {
         }
     }
 
-    /// Appends the body again with only the partitions that `keep` (by index in [`Self::partitions`]) wants; topics
-    /// left without a partition are left out; unknown tagged fields are kept.
-    pub fn write_kept(&self, keep: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
+    /// Appends the body again with what `edit` says of each partition (by index in [`Self::partitions`]); topics left
+    /// without a partition are left out; unknown tagged fields are kept.
+    pub fn write_edited<'r>(&self, edit: impl Fn(usize) -> PartitionEdit<'r>, out: &mut Vec<u8>) {
         // `read` has walked all of it with the same steps, so no step can fail here.
-        let _ = self.try_write_kept(keep, out);
+        let _ = self.try_write_edited(edit, out);
     }
 
-    fn try_write_kept(&self, keep: impl Fn(usize) -> bool, out: &mut Vec<u8>) -> Result<(), WireError> {
+    fn try_write_edited<'r>(
+        &self,
+        edit: impl Fn(usize) -> PartitionEdit<'r>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
         let form = Form::of(self.version);
-        let kept_in =
-            |first: usize, count: usize| (first..first + count).filter(|index| keep(*index)).count();
+        let kept_in = |first: usize, count: usize| {
+            (first..first + count)
+                .filter(|index| edit(*index) != PartitionEdit::LeftOut)
+                .count()
+        };
 
         let mut topics_kept = 0;
         let mut reader = self.topics();
@@ -130,9 +146,19 @@ impl<'a> ProduceRequest<'a> {
                 writer.array_length(form.flexible, Some(kept));
             }
             for partition in index..index + count {
-                let raw = form.raw(&mut reader, |form, reader| form.partition(reader).map(|_| ()))?;
-                if keep(partition) {
-                    writer.raw(raw);
+                match edit(partition) {
+                    PartitionEdit::Replaced(records) => {
+                        writer.i32(reader.i32()?);
+                        let _records = reader.nullable_bytes_of(form.flexible)?;
+                        writer.nullable_bytes(form.flexible, Some(records));
+                        writer.raw(form.raw(&mut reader, |form, reader| form.tagged_fields(reader))?);
+                    }
+                    edit => {
+                        let raw = form.raw(&mut reader, |form, reader| form.partition(reader).map(|_| ()))?;
+                        if edit == PartitionEdit::Kept {
+                            writer.raw(raw);
+                        }
+                    }
                 }
             }
             let tagged_fields = form.raw(&mut reader, |form, reader| form.tagged_fields(reader))?;

@@ -101,13 +101,12 @@ impl<'a> Records<'a> {
         let index = self.index;
         self.rest = &[];
         self.index = self.count;
-        BatchError::Malformed(format!("record {index}: {}", flaw.0))
+        flaw.of(index)
     }
 
     #[cold]
     fn left_over(&mut self) -> BatchError {
-        let left = std::mem::take(&mut self.rest).len();
-        BatchError::Malformed(format!("{left} bytes follow the last of {} records", self.count))
+        left_over(std::mem::take(&mut self.rest), self.count)
     }
 }
 
@@ -138,7 +137,20 @@ impl<'a> Iterator for Records<'a> {
 
 /// What is wrong with a record. A broker answers INVALID_RECORD for each.
 #[derive(Clone, Copy)]
-struct Flaw(&'static str);
+pub(super) struct Flaw(&'static str);
+
+impl Flaw {
+    #[cold]
+    pub(super) fn of(self, index: u32) -> BatchError {
+        BatchError::Malformed(format!("record {index}: {}", self.0))
+    }
+}
+
+#[cold]
+pub(super) fn left_over(rest: &[u8], count: u32) -> BatchError {
+    let left = rest.len();
+    BatchError::Malformed(format!("{left} bytes follow the last of {count} records"))
+}
 
 const TRUNCATED: Flaw = Flaw("it ends too early");
 
@@ -148,18 +160,12 @@ const TRUNCATED: Flaw = Flaw("it ends too early");
 )]
 #[inline(always)]
 fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Flaw> {
-    let (length, bytes) = varint(bytes)?;
-    let length = usize::try_from(length).map_err(|_| Flaw("its length is negative"))?;
-    let (body, rest) = bytes
-        .split_at_checked(length)
-        .ok_or(Flaw("its length is past the end of the batch"))?;
+    let (body, rest) = body(bytes)?;
     // Attributes: unused, and a broker does not look.
     let (_, body) = body.split_first().ok_or(TRUNCATED)?;
     let (timestamp_delta_ms, body) = varlong(body)?;
     let (offset_delta, body) = varint(body)?;
-    let (key, body) = nullable(body)?;
-    let (value, body) = nullable(body)?;
-    let (count, body) = varint(body)?;
+    let (key, value, count, body) = content(body)?;
     if count == 0 {
         if !body.is_empty() {
             return Err(Flaw("bytes are left over in it"));
@@ -181,6 +187,63 @@ fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), Flaw> {
         },
         rest,
     ))
+}
+
+#[allow(clippy::inline_always, reason = "as record, which calls it")]
+#[inline(always)]
+fn body(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
+    let (length, bytes) = varint(bytes)?;
+    let length = usize::try_from(length).map_err(|_| Flaw("its length is negative"))?;
+    bytes
+        .split_at_checked(length)
+        .ok_or(Flaw("its length is past the end of the batch"))
+}
+
+/// A record's bytes, cut where a batch that is written anew changes them. What is in the parts is as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pieces<'a> {
+    /// All of it, its length too.
+    pub whole: &'a [u8],
+    /// Attributes and timestamp delta.
+    pub head: &'a [u8],
+    pub timestamp_delta_ms: i64,
+    pub offset_delta: i32,
+    /// From the key to the end.
+    pub content: &'a [u8],
+}
+
+/// Cuts off the first record.
+pub(super) fn pieces(bytes: &[u8]) -> Result<(Pieces<'_>, &[u8]), Flaw> {
+    let (body, rest) = body(bytes)?;
+    let (_, after) = body.split_first().ok_or(TRUNCATED)?;
+    let (timestamp_delta_ms, after) = varlong(after)?;
+    let (offset_delta, content) = varint(after)?;
+    let pieces = Pieces {
+        whole: before(bytes, rest),
+        head: before(body, after),
+        timestamp_delta_ms,
+        offset_delta,
+        content,
+    };
+    Ok((pieces, rest))
+}
+
+/// What of `bytes` stands before `rest`, its end.
+fn before<'a>(bytes: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    bytes.get(..bytes.len() - rest.len()).unwrap_or_default()
+}
+
+/// Key, value, header count, headers.
+type Content<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, i32, &'a [u8]);
+
+/// What [`Pieces::content`] holds; the headers are not looked into.
+#[allow(clippy::inline_always, reason = "as record, which calls it")]
+#[inline(always)]
+pub(super) fn content(bytes: &[u8]) -> Result<Content<'_>, Flaw> {
+    let (key, bytes) = nullable(bytes)?;
+    let (value, bytes) = nullable(bytes)?;
+    let (count, headers) = varint(bytes)?;
+    Ok((key, value, count, headers))
 }
 
 fn check_headers(count: i32, mut bytes: &[u8]) -> Result<(), Flaw> {

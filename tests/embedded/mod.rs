@@ -5,7 +5,9 @@
 #[path = "../ports/mod.rs"]
 mod ports;
 
-use portcullis::contract::{Governing, Lookup, Policies, Presence, SchemaSource};
+use portcullis::contract::{
+    Governing, GoverningVersion, Lookup, Policies, Presence, SchemaSource, SubjectLookup,
+};
 use portcullis::demo::{BrokerOptions, EmbeddedBroker};
 use portcullis::gateway::{self, Gateway, GatewayLimits, GatewayOptions, ListenerOptions};
 use portcullis::kafka::{HostPort, UpstreamOptions};
@@ -42,6 +44,12 @@ impl SchemaSource for OneSchema {
             Presence::Present
         } else {
             Presence::Absent
+        }
+    }
+    fn governing(&self, subject: &str, _version: GoverningVersion) -> SubjectLookup {
+        match subject {
+            "orders-value" => SubjectLookup::Found(Arc::clone(&self.0)),
+            _ => SubjectLookup::NoSubject,
         }
     }
 }

@@ -1,12 +1,13 @@
 use super::*;
 use crate::contract::{
-    Action, DeadLetter, Level, OnDeadLetterFailure, OnRegistryDown, Strictness, SubjectNaming,
+    Action, DeadLetter, Framing, GoverningVersion, Level, OnDeadLetterFailure, OnRegistryDown, Rule,
+    Strictness, SubjectNaming,
 };
 use crate::kafka::{ClientTls, HostPort};
 use crate::registry::StoreOptions;
 use crate::registry::election::ElectionOptions;
 use crate::registry::log::kafka::KafkaStoreOptions;
-use crate::schema::{CompatibilityLevel, Formats, UnknownFields};
+use crate::schema::{CompatibilityLevel, Formats, UnknownFields, Version};
 use std::time::Duration;
 
 fn environment(name: &str) -> Option<String> {
@@ -230,10 +231,6 @@ fn every_mistake_is_named_in_one_pass_in_the_files_order() {
 fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
     for (text, expected) in [
         (
-            "policies:\n  - { topics: [a], value: { framing: raw } }\n",
-            "3:38: `framing: raw`",
-        ),
-        (
             "policies:\n  - { topics: [a], key: { framing: header } }\n",
             "3:36: `framing: header`",
         ),
@@ -248,10 +245,6 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
         (
             "policies:\n  - { topics: [a], value: { subject: topic_record_name } }\n",
             "3:38: `subject: topic_record_name`",
-        ),
-        (
-            "policies:\n  - { topics: [a], value: { version: latest } }\n",
-            "3:29: `policy.value.version`",
         ),
         (
             "policies:\n  - { topics: [a], envelope: true }\n",
@@ -499,14 +492,7 @@ admin: { listen: 127.0.0.1:9644 }
 "#,
     );
     let lacking = |at: &str, part: &str| format!("{at}: `{part}` is not implemented in this release");
-    assert_eq!(
-        found,
-        [
-            lacking("14:18", "listener.routing.sni"),
-            lacking("29:39", "framing: raw"),
-            lacking("29:74", "policy.value.version"),
-        ]
-    );
+    assert_eq!(found, [lacking("14:18", "listener.routing.sni"),]);
 }
 
 #[test]
@@ -649,6 +635,71 @@ fn an_action_that_cannot_be_carried_out_is_a_mistake() {
     ] {
         let found = wrong(&format!(
             "{UPSTREAM}policies: [ {{ topics: [orders], action: {text} }} ]\n"
+        ));
+        assert_eq!(found, [expected], "{text}");
+    }
+}
+
+/// The first policy's value, of a file with it.
+fn value_rule(text: &str) -> Rule {
+    let options = read(&format!(
+        "{UPSTREAM}policies: [ {{ topics: [a], value: {text} }} ]\n"
+    ))
+    .unwrap();
+    options.policies.0[0].value.clone()
+}
+
+#[test]
+fn records_without_framing_are_governed_by_the_latest_version_or_a_pinned_one() {
+    for (text, version) in [
+        ("{ framing: raw }", GoverningVersion::Latest),
+        ("{ framing: raw, version: latest }", GoverningVersion::Latest),
+        (
+            "{ framing: raw, version: 3 }",
+            GoverningVersion::Pinned(Version(3)),
+        ),
+        (
+            "{ version: \"3\", framing: raw, level: auto }",
+            GoverningVersion::Pinned(Version(3)),
+        ),
+    ] {
+        let framing = Framing::Raw {
+            version,
+            envelope: false,
+        };
+        assert_eq!(value_rule(text).framing, framing, "{text}");
+    }
+    assert_eq!(value_rule("{ level: payload }").framing, Framing::Confluent);
+}
+
+#[test]
+fn what_does_not_go_with_the_framing_is_a_mistake() {
+    for (text, expected) in [
+        (
+            "{ version: 3 }",
+            "2:46: `version` goes with `framing: raw` only: records with framing name their schema; write \
+             `framing: raw`, or no `version`",
+        ),
+        (
+            "{ framing: raw, version: 0 }",
+            "2:60: `version`: `0` is neither `latest` nor a version's number; for example `version: latest`",
+        ),
+        (
+            "{ framing: raw, version: newest }",
+            "2:60: `version`: `newest` is neither `latest` nor a version's number; for example `version: latest`",
+        ),
+        (
+            "{ level: schema_id, framing: raw }",
+            "2:44: `level: schema_id` does not go with `framing: raw`: such records carry no schema id; write \
+             `level: payload`",
+        ),
+        (
+            "{ framing: rwa }",
+            "2:46: `framing`: `rwa` is not known; known here: confluent, header, raw, auto",
+        ),
+    ] {
+        let found = wrong(&format!(
+            "{UPSTREAM}policies: [ {{ topics: [a], value: {text} }} ]\n"
         ));
         assert_eq!(found, [expected], "{text}");
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::contract::{
-    Action, DeadLetter, Governing, Level, Lookup, OnRegistryDown, Policies, Policy, Presence, TopicPattern,
-    ViolatedSchema,
+    Action, DeadLetter, Framing, Governing, GoverningVersion, Level, Lookup, OnRegistryDown, Policies,
+    Policy, Prefix, Presence, SubjectLookup, TopicPattern, ViolatedSchema,
 };
 use crate::schema::{Formats, Schema, SchemaId, Subject, UnknownFields, Version};
 use crate::wire::batch_writer::{NewRecord, write_batch};
@@ -22,6 +22,8 @@ struct Fake {
     found: HashMap<(String, u32), Lookup>,
     otherwise: Option<Lookup>,
     subjects: HashMap<String, Presence>,
+    /// What `governing` answers; the policy's version is not looked at.
+    raw: Option<SubjectLookup>,
     asked: Mutex<Vec<(String, u32)>>,
 }
 
@@ -35,6 +37,14 @@ impl SchemaSource for Fake {
     }
     fn subject(&self, subject: &str) -> Presence {
         self.subjects.get(subject).copied().unwrap_or(Presence::Absent)
+    }
+    fn governing(&self, subject: &str, version: GoverningVersion) -> SubjectLookup {
+        let number = match version {
+            GoverningVersion::Latest => 0,
+            GoverningVersion::Pinned(version) => version.0,
+        };
+        self.asked.lock().unwrap().push((subject.to_owned(), number));
+        self.raw.clone().unwrap_or(SubjectLookup::NoSubject)
     }
 }
 
@@ -166,6 +176,7 @@ fn only_the_first_of_key_and_value_is_a_records_violation() {
         records,
         bad_records,
         violations,
+        ..
     } = verdict
     else {
         panic!("{verdict:?}")
@@ -346,7 +357,7 @@ fn auto_with_an_unknown_subject_and_no_registry_follows_the_policy() {
         panic!("not retriable")
     };
     assert!(
-        line.starts_with("PC-401 value: whether subject orders-value exists"),
+        line.starts_with("PC-401 value: subject orders-value is not cached"),
         "{line}"
     );
     rules.on_registry_down = OnRegistryDown::Pass;
@@ -589,6 +600,185 @@ fn a_batch_that_would_be_all_headers_is_over_a_limit() {
     );
 }
 
+fn raw_rules(version: GoverningVersion, envelope: bool) -> TopicRules {
+    let mut rules = rules(Level::Payload, Level::Off);
+    rules.value_framing = Framing::Raw { version, envelope };
+    rules
+}
+
+/// Schema 42 governs records without framing.
+fn raw_registry(schema_type: SchemaType, text: &str) -> Fake {
+    let Lookup::Found(governing) = governing(schema_type, text, 42, "orders-value") else {
+        unreachable!()
+    };
+    let mut fake = registry();
+    fake.raw = Some(SubjectLookup::Found(governing));
+    fake
+}
+
+#[test]
+fn records_without_framing_are_held_against_the_schema_that_governs_their_subject() {
+    for (schema_type, text, good, bad, expected) in [
+        (
+            SchemaType::Avro,
+            "\"long\"",
+            &[0x54][..],
+            &[][..],
+            "PC-201 record 1 value: $",
+        ),
+        (
+            SchemaType::Protobuf,
+            PROTO,
+            &[0x0a, 1, b'a'],
+            &[0x0a, 1, 0xff],
+            "PC-202 record 1 value: $.name",
+        ),
+        (
+            SchemaType::Json,
+            JSON_SCHEMA,
+            b"{\"total\": 1}",
+            b"{}",
+            "PC-203 record 1 value: $",
+        ),
+    ] {
+        let fake = raw_registry(schema_type, text);
+        let batch = values(&[good.to_vec(), bad.to_vec(), good.to_vec()]);
+        let line = line(&raw_rules(GoverningVersion::Latest, false), &batch, &fake);
+        assert!(
+            line.starts_with(expected) && line.ends_with("; schema 42 (orders-value v3)"),
+            "{line}"
+        );
+        let asked = fake.asked.into_inner().unwrap();
+        assert_eq!(asked, [("orders-value".to_owned(), 0)], "once a batch");
+    }
+}
+
+#[test]
+fn keys_without_framing_are_checked_like_values() {
+    let fake = raw_registry(SchemaType::Avro, "\"long\"");
+    let mut rules = rules(Level::Off, Level::Payload);
+    rules.key_framing = Framing::Raw {
+        version: GoverningVersion::Latest,
+        envelope: true,
+    };
+    let batch = batch_of(
+        &[(Some(vec![0x54]), None), (Some(Vec::new()), None), (None, None)],
+        Compression::None,
+    );
+    let verdict = check(&rules, &batch, &fake);
+    let BatchVerdict::Violations {
+        violations, envelope, ..
+    } = verdict
+    else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!((violations[0].record, violations[0].part), (1, Part::Key));
+    assert_eq!(envelope.key, Some(Prefix::new(SchemaId(42), SchemaType::Avro)));
+    assert_eq!(envelope.value, None);
+}
+
+#[test]
+fn a_framed_record_is_no_better_where_none_is_wanted() {
+    let fake = raw_registry(SchemaType::Avro, "\"long\"");
+    let line = line(
+        &raw_rules(GoverningVersion::Latest, false),
+        &values(&[good()]),
+        &fake,
+    );
+    assert!(line.starts_with("PC-201 record 0 value: "), "{line}");
+}
+
+#[test]
+fn without_a_schema_that_governs_no_record_conforms_but_tombstones() {
+    let mut fake = registry();
+    let batch = batch_of(&[(None, Some(vec![0x54])), (None, None)], Compression::None);
+    let latest = raw_rules(GoverningVersion::Latest, true);
+    let pinned = raw_rules(GoverningVersion::Pinned(Version(9)), true);
+    assert_eq!(
+        line(&latest, &batch, &fake),
+        "PC-104 record 0 value: subject orders-value has no schema"
+    );
+    fake.raw = Some(SubjectLookup::NoVersion);
+    assert_eq!(
+        line(&pinned, &batch, &fake),
+        "PC-104 record 0 value: subject orders-value has no version 9, which the policy pins"
+    );
+    fake.raw = Some(SubjectLookup::NotCompilable("too large".into()));
+    assert_eq!(
+        line(&latest, &batch, &fake),
+        "PC-301 record 0 value: the schema of subject orders-value cannot be compiled: too large"
+    );
+    fake.raw = Some(SubjectLookup::Unreachable);
+    let BatchVerdict::RegistryUnreachable { line, .. } = check(&latest, &batch, &fake) else {
+        panic!("not retriable")
+    };
+    assert!(
+        line.starts_with("PC-401 value: subject orders-value is not cached"),
+        "{line}"
+    );
+    let mut passing = latest;
+    passing.on_registry_down = OnRegistryDown::Pass;
+    assert_eq!(
+        check(&passing, &batch, &fake),
+        BatchVerdict::Unchecked { records: 2 }
+    );
+}
+
+#[test]
+fn a_subject_that_does_not_exist_yet_leaves_auto_off_without_framing_too() {
+    let mut fake = Fake::default();
+    let mut rules = raw_rules(GoverningVersion::Latest, true);
+    rules.value = Level::Auto;
+    let batch = values(&[vec![0x54]]);
+    assert_eq!(
+        check(&rules, &batch, &fake),
+        BatchVerdict::Unchecked { records: 1 }
+    );
+    fake = raw_registry(SchemaType::Avro, "\"long\"");
+    let verdict = check(&rules, &batch, &fake);
+    assert!(
+        matches!(verdict, BatchVerdict::ValidUnframed { records: 1, .. }),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn an_envelope_names_the_governing_schema_and_for_protobuf_its_first_message() {
+    for (schema_type, text, payload, prefix) in [
+        (SchemaType::Avro, "\"long\"", &[0x54][..], &[0, 0, 0, 0, 42][..]),
+        (
+            SchemaType::Protobuf,
+            PROTO,
+            &[0x0a, 1, b'a'],
+            &[0, 0, 0, 0, 42, 0],
+        ),
+        (
+            SchemaType::Json,
+            JSON_SCHEMA,
+            b"{\"total\": 1}",
+            &[0, 0, 0, 0, 42],
+        ),
+    ] {
+        let fake = raw_registry(schema_type, text);
+        let batch = values(&[payload.to_vec()]);
+        let verdict = check(&raw_rules(GoverningVersion::Latest, true), &batch, &fake);
+        let BatchVerdict::ValidUnframed { records: 1, envelope } = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!(envelope.value.as_ref().map(Prefix::as_bytes), Some(prefix));
+        assert_eq!(envelope.key, None);
+        let unchanged = check(&raw_rules(GoverningVersion::Latest, false), &batch, &fake);
+        assert_eq!(unchanged, BatchVerdict::Valid { records: 1 });
+        // What was forwarded so is what the framed check takes.
+        let framed = values(&[[prefix, payload].concat()]);
+        let found = governing(schema_type, text, 42, "orders-value");
+        let mut framed_registry = registry();
+        framed_registry.found.insert(("orders-value".into(), 42), found);
+        let verdict = check(&rules(Level::Payload, Level::Off), &framed, &framed_registry);
+        assert_eq!(verdict, BatchVerdict::Valid { records: 1 });
+    }
+}
+
 #[test]
 fn the_payload_is_quoted_only_when_the_policy_says_so_and_never_whole() {
     let mut rules = rules(Level::Payload, Level::Off);
@@ -662,7 +852,7 @@ proptest! {
         let batch = batch_of(&pairs, Compression::Lz4);
         match check(&rules(Level::Payload, Level::Payload), &batch, &registry()) {
             BatchVerdict::Valid { records } => prop_assert_eq!(records as usize, pairs.len()),
-            BatchVerdict::Violations { records, bad_records, violations } => {
+            BatchVerdict::Violations { records, bad_records, violations, .. } => {
                 prop_assert_eq!(records as usize, pairs.len());
                 prop_assert!(bad_records.iter().eq(violations.iter().map(|violation| violation.record as u32)));
                 prop_assert!(violations.windows(2).all(|pair| pair[0].record < pair[1].record));

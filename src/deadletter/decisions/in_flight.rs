@@ -17,6 +17,8 @@ struct Sent {
     of: ProducerPartition,
     /// One before it on this connection was not taken.
     behind_a_failure: bool,
+    /// It goes to nobody; its client has not been told yet.
+    refused: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -40,12 +42,23 @@ impl InFlight {
             self.ends.clear();
         }
         self.ends.insert(of.clone(), (batch.producer_epoch, end));
+        self.push(of, false)
+    }
+
+    /// The gateway itself refuses a batch: those that come before its client knows are behind a failure.
+    pub fn refused(&mut self, of: &ProducerPartition) -> Ticket {
+        self.broken(of);
+        self.push(of, true)
+    }
+
+    fn push(&mut self, of: &ProducerPartition, refused: bool) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.sent.push_back(Sent {
             ticket,
             of: of.clone(),
-            behind_a_failure: false,
+            behind_a_failure: self.sent.iter().any(|sent| sent.refused && sent.of == *of),
+            refused,
         });
         ticket
     }
@@ -130,5 +143,17 @@ mod tests {
         assert_eq!(behind, [true, false, false]);
         connection.answered(second, false);
         assert!(connection.is_behind_a_failure(later));
+    }
+
+    #[test]
+    fn what_comes_before_a_client_knows_of_a_refusal_is_behind_it() {
+        let mut connection = InFlight::default();
+        let refused = connection.refused(&of(0));
+        let behind = connection.sent(&of(0), &batch(10));
+        let other = connection.sent(&of(1), &batch(10));
+        assert!(connection.is_behind_a_failure(behind) && !connection.is_behind_a_failure(other));
+        connection.answered(refused, false);
+        let after = connection.sent(&of(0), &batch(0));
+        assert!(connection.is_behind_a_failure(behind) && !connection.is_behind_a_failure(after));
     }
 }

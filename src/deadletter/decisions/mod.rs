@@ -13,6 +13,7 @@
 //! Dead letters are projected from confirmed decisions only: a batch that was refused, split, renumbered or sent again in
 //! another epoch is dead-lettered once.
 
+pub mod answer;
 pub mod batch;
 pub mod entry;
 pub mod fold;

@@ -100,11 +100,14 @@ fn refusal(rules: &TopicRules, verdict: &BatchVerdict) -> Option<PartitionRespon
         return None;
     }
     match verdict {
-        BatchVerdict::Unchecked { .. } | BatchVerdict::Valid { .. } => None,
+        BatchVerdict::Unchecked { .. } | BatchVerdict::Valid { .. } | BatchVerdict::ValidUnframed { .. } => {
+            None
+        }
         BatchVerdict::Violations {
             records,
             bad_records,
             violations,
+            ..
         } => {
             let mut response = refuse(
                 ErrorCode::INVALID_RECORD,

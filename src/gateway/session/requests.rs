@@ -9,7 +9,7 @@ use crate::wire::addresses::carries_addresses;
 use crate::wire::api::{ApiKey, client_api};
 use crate::wire::api_versions;
 use crate::wire::header::{RequestHead, read_request_header, response_header_is_flexible};
-use crate::wire::produce_request::ProduceRequest;
+use crate::wire::produce_request::{PartitionEdit, ProduceRequest};
 use crate::wire::produce_response::ProduceResponse;
 use crate::wire::reader::Reader;
 use crate::wire::writer::Writer;
@@ -176,14 +176,19 @@ impl Session {
         self.scratch.clear();
         if !all_refused {
             let header_bytes = request.len() - body.len();
-            let refused = |index: usize| {
-                answers
+            let edit = |index: usize| {
+                if answers
                     .binary_search_by_key(&index, |answer| answer.index)
                     .is_ok()
+                {
+                    PartitionEdit::LeftOut
+                } else {
+                    PartitionEdit::Kept
+                }
             };
             Writer::frame(&mut self.scratch, |writer| {
                 writer.raw(request.get(..header_bytes).unwrap_or_default());
-                writer.append(|out| produce.write_kept(|index| !refused(index), out));
+                writer.append(|out| produce.write_edited(edit, out));
             });
         }
         self.up.replace(0..total, &self.scratch);

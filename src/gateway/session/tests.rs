@@ -2,7 +2,7 @@
 
 use super::world::{Fate, Judged, Topic, World};
 use super::*;
-use crate::contract::{BatchVerdict, Code, Part, Policies, TopicRules, Violation};
+use crate::contract::{BatchVerdict, Code, Envelope, Part, Policies, TopicRules, Violation};
 use crate::wire::addresses::AddressMap;
 use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
@@ -59,6 +59,7 @@ impl World for FakeWorld {
                 schema: None,
                 reference: Ulid::nil(),
             }],
+            envelope: Envelope::default(),
         }
     }
     fn judged(&mut self, judged: Judged<'_, ()>) {

@@ -2,14 +2,18 @@
 //! leader, a coordinator. One request is under way at a time; who must read and write at once takes two clients.
 
 mod fetch;
+mod offsets;
 mod produce;
 mod topics;
+mod transactional_producer;
 mod transactions;
 
 pub use fetch::{FetchLimits, Fetched, OffsetAt};
+pub use offsets::{CommittedOffset, GroupMember, PartitionOffset};
 pub use produce::{Producer, Unwritten, Written};
 pub(super) use topics::brokers_of;
 pub use topics::{ClusterView, NewTopic, PartitionView, TopicView};
+pub use transactional_producer::{Transaction, TransactionError, TransactionalProducer};
 
 use super::cluster::Broker;
 use super::connect::Connector;
@@ -19,7 +23,7 @@ use super::upstream::{HostPort, UpstreamOptions};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{FindCoordinatorRequest, TopicName};
 use kafka_protocol::protocol::{Request, StrBytes};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -308,6 +312,24 @@ impl Asked<'_> {
     }
 }
 
+fn of_transaction(transactional_id: &str, version_max: i16, deadline: Instant) -> Asked<'_> {
+    Asked {
+        kind: CoordinatorKind::Transaction,
+        of: transactional_id,
+        version_max,
+        deadline,
+    }
+}
+
+fn of_group(group_id: &str, version_max: i16, deadline: Instant) -> Asked<'_> {
+    Asked {
+        kind: CoordinatorKind::Group,
+        of: group_id,
+        version_max,
+        deadline,
+    }
+}
+
 /// Waits before the next try; `false` when there is no time for one.
 async fn wait(backoff: &mut Duration, deadline: Instant) -> bool {
     let until = Instant::now() + *backoff;
@@ -324,6 +346,20 @@ fn time_left(deadline: Instant) -> Duration {
     deadline
         .saturating_duration_since(Instant::now())
         .clamp(ANSWER_TIMEOUT_MIN, ANSWER_TIMEOUT)
+}
+
+/// What belongs to each topic, in the topics' order.
+fn by_topic<'a, T>(items: impl Iterator<Item = (&'a str, T)>) -> impl Iterator<Item = (&'a str, Vec<T>)> {
+    let mut topics: BTreeMap<&str, Vec<T>> = BTreeMap::new();
+    for (topic, item) in items {
+        topics.entry(topic).or_default().push(item);
+    }
+    topics.into_iter()
+}
+
+/// The first that is an error; 0 when none is.
+fn first_code(codes: impl Iterator<Item = i16>) -> i16 {
+    codes.into_iter().find(|code| *code != 0).unwrap_or(0)
 }
 
 fn text(text: &str) -> StrBytes {

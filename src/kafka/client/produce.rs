@@ -1,8 +1,6 @@
 //! Producer ids, and batches written under them.
 
-use super::{
-    Asked, BACKOFF_MIN, Client, CoordinatorKind, Partition, millis, text, time_left, topic_name, wait,
-};
+use super::{BACKOFF_MIN, Client, Partition, millis, of_transaction, text, time_left, topic_name, wait};
 use crate::kafka::connection::ClientError;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
@@ -59,12 +57,7 @@ impl Client {
         current: Option<Producer>,
         deadline: Instant,
     ) -> Result<Producer, ClientError> {
-        let asked = Asked {
-            kind: CoordinatorKind::Transaction,
-            of: transactional_id,
-            version_max: i16::MAX,
-            deadline,
-        };
+        let asked = of_transaction(transactional_id, i16::MAX, deadline);
         let request = |version| {
             let current = current.filter(|_| version >= INIT_RESUMES);
             InitProducerIdRequest::default()

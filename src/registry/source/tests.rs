@@ -43,6 +43,27 @@ impl Log {
         self.source.find(subject, SchemaId(id))
     }
 
+    fn governing(&self, subject: &str, version: GoverningVersion) -> Result<Arc<Governing>, &'static str> {
+        match self.source.governing(subject, version) {
+            SubjectLookup::Found(governing) => Ok(governing),
+            SubjectLookup::NoSubject => Err("no subject"),
+            SubjectLookup::NoVersion => Err("no version"),
+            SubjectLookup::NotCompilable(_) => Err("not compilable"),
+            SubjectLookup::Unreachable => Err("unreachable"),
+        }
+    }
+
+    /// The version and id that govern.
+    fn latest(&self, subject: &str) -> Result<(u32, u32), &'static str> {
+        let found = self.governing(subject, GoverningVersion::Latest)?;
+        Ok((found.version.0, found.id.0))
+    }
+
+    fn pinned(&self, subject: &str, version: u32) -> Result<(u32, u32), &'static str> {
+        let found = self.governing(subject, GoverningVersion::Pinned(Version(version)))?;
+        Ok((found.version.0, found.id.0))
+    }
+
     fn version(&self, subject: &str, id: u32) -> Option<u32> {
         match self.find(subject, id) {
             Lookup::Found(governing) => Some(governing.version.0),
@@ -120,6 +141,59 @@ fn warming_compiles_for_all_subjects_before_the_first_record() {
         snapshot.ids[&SchemaId(7)]
             .places
             .iter()
-            .all(|place| place.lookup.get().is_some())
+            .all(|place| place.governing.get().is_some())
     );
+}
+
+#[test]
+fn a_new_latest_version_governs_at_once_and_a_deleted_one_no_longer() {
+    let mut log = Log::new();
+    assert_eq!(log.latest("a"), Err("no subject"));
+    log.put("a", 1, 7, "\"string\"", false);
+    assert_eq!(log.latest("a"), Ok((1, 7)));
+    log.put("a", 2, 8, "\"int\"", false);
+    assert_eq!(log.latest("a"), Ok((2, 8)));
+    assert_eq!((log.pinned("a", 1), log.pinned("a", 2)), (Ok((1, 7)), Ok((2, 8))));
+    assert_eq!(log.pinned("a", 3), Err("no version"));
+    log.put("a", 2, 8, "\"int\"", true);
+    assert_eq!(log.latest("a"), Ok((1, 7)));
+    assert_eq!(log.pinned("a", 2), Err("no version"));
+    log.put("a", 1, 7, "\"string\"", true);
+    assert_eq!(
+        (log.latest("a"), log.pinned("a", 1)),
+        (Err("no subject"), Err("no subject"))
+    );
+}
+
+#[test]
+fn a_schema_registered_twice_governs_under_the_version_that_is_pinned() {
+    let mut log = Log::new();
+    log.put("a", 1, 7, "\"string\"", false);
+    log.put("a", 2, 8, "\"int\"", false);
+    log.put("a", 3, 7, "\"string\"", false);
+    assert_eq!(
+        (log.latest("a"), log.pinned("a", 1), log.pinned("a", 3)),
+        (Ok((3, 7)), Ok((1, 7)), Ok((3, 7)))
+    );
+    let first = log.governing("a", GoverningVersion::Pinned(Version(1))).unwrap();
+    let latest = log.governing("a", GoverningVersion::Latest).unwrap();
+    assert!(Arc::ptr_eq(&first.validator, &latest.validator), "compiled once");
+    let Lookup::Found(by_id) = log.find("a", 7) else {
+        panic!("not found")
+    };
+    assert!(
+        Arc::ptr_eq(&by_id, &latest),
+        "by id and by version it is the same"
+    );
+}
+
+#[test]
+fn what_governs_no_subject_of_the_default_context_is_none() {
+    let mut log = Log::new();
+    log.put(":.other:a", 1, 7, "\"string\"", false);
+    log.put("b", 1, 7, "\"int\"", false);
+    log.put("c", 1, 9, "{", false);
+    assert_eq!(log.latest(":.other:a"), Err("no subject"));
+    assert_eq!(log.latest("b"), Ok((1, 7)));
+    assert_eq!(log.latest("c"), Err("not compilable"));
 }

@@ -13,6 +13,10 @@ const FLAG_NAME: u8 = 0x08;
 const FLAG_COMMENT: u8 = 0x10;
 const FLAG_RESERVED: u8 = 0xe0;
 
+/// The codec's default, which clients use too.
+pub(super) const LEVEL: u32 = 6;
+pub(super) const LEVEL_BEST: u32 = 9;
+
 /// First guess at what a member grows to; real record batches rarely exceed it.
 const GROWTH_GUESS: usize = 4;
 const STEP_MIN: usize = 4 * 1024;
@@ -121,8 +125,8 @@ fn skip_header(bytes: &[u8]) -> Result<&[u8], Failure> {
     Ok(reader.rest())
 }
 
-pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-    let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+pub(super) fn compress(plain: &[u8], level: u32, out: &mut Vec<u8>) -> Result<(), String> {
+    let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::new(level));
     encoder
         .write_all(plain)
         .and_then(|()| encoder.finish().map(|_| ()))

@@ -60,3 +60,12 @@ pub(super) fn compress(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Without framing: one block of any size.
+pub(super) fn compress_raw(plain: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    let block = Encoder::new()
+        .compress_vec(plain)
+        .map_err(|error| error.to_string())?;
+    out.extend_from_slice(&block);
+    Ok(())
+}

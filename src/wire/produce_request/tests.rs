@@ -69,10 +69,10 @@ fn keeping_everything_gives_the_same_bytes_and_keeping_nothing_an_empty_request(
         let bytes = request(version);
         let request = ProduceRequest::read(&bytes, version).unwrap();
         let mut all = Vec::new();
-        request.write_kept(|_| true, &mut all);
+        request.write_edited(|_| PartitionEdit::Kept, &mut all);
         assert_eq!(all, bytes, "version {version}");
         let mut none = Vec::new();
-        request.write_kept(|_| false, &mut none);
+        request.write_edited(|_| PartitionEdit::LeftOut, &mut none);
         assert_eq!(
             ProduceRequest::read(&none, version).unwrap().partitions().count(),
             0
@@ -80,24 +80,33 @@ fn keeping_everything_gives_the_same_bytes_and_keeping_nothing_an_empty_request(
     }
 }
 
+/// Every way to keep, leave out or replace the four partitions.
 #[test]
-fn keeping_some_is_filtering_with_empty_topics_left_out() {
+fn what_is_left_out_and_what_is_replaced_are_the_only_changes() {
     for version in VERSION_MIN..=VERSION_MAX {
         let bytes = request(version);
         let request = ProduceRequest::read(&bytes, version).unwrap();
-        for kept in 0..16usize {
-            let keep = |index: usize| kept & (1 << index) != 0;
+        for edits in 0..81usize {
+            let edit = |index: usize| match edits / 3usize.pow(index as u32) % 3 {
+                0 => PartitionEdit::Kept,
+                1 => PartitionEdit::LeftOut,
+                _ => PartitionEdit::Replaced(b"other records"),
+            };
             let mut out = Vec::new();
-            request.write_kept(keep, &mut out);
+            request.write_edited(edit, &mut out);
             let rewritten = ProduceRequest::read(&out, version).unwrap();
-            let expected = request
-                .partitions()
-                .enumerate()
-                .filter(|(index, _)| keep(*index))
-                .map(|(_, data)| data);
+            let expected = request.partitions().enumerate();
+            let expected = expected.filter_map(|(index, data)| match edit(index) {
+                PartitionEdit::Kept => Some(data),
+                PartitionEdit::LeftOut => None,
+                PartitionEdit::Replaced(records) => Some(PartitionData {
+                    records: Some(records),
+                    ..data
+                }),
+            });
             assert!(
                 rewritten.partitions().eq(expected),
-                "version {version}, kept {kept:04b}"
+                "version {version}, edits {edits}"
             );
             assert_eq!(rewritten.transactional_id, Some("tx"));
         }

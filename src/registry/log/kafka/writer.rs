@@ -210,7 +210,7 @@ impl KafkaLog {
             .await;
         let producer = match given {
             Ok(producer) => producer,
-            Err(error) if is_fenced(&error) => return Err(NotLed::Fenced),
+            Err(error) if error.is_fenced() => return Err(NotLed::Fenced),
             Err(error) => return Err(denied(error, &self.transactional_id)),
         };
         self.producer = Some(producer);
@@ -221,7 +221,7 @@ impl KafkaLog {
             .await;
         let Written { base_offset, .. } = match written {
             Ok(written) => written,
-            Err(Unwritten { error, .. }) if is_fenced(&error) => return Err(NotLed::Fenced),
+            Err(Unwritten { error, .. }) if error.is_fenced() => return Err(NotLed::Fenced),
             Err(Unwritten { error, .. }) => return Err(NotLed::Failed(self.explain(error))),
         };
         let base_offset = base_offset.ok_or_else(|| NotLed::Failed(NO_OFFSET.to_owned()))?;
@@ -299,7 +299,7 @@ impl KafkaLog {
         if too_large && !unknown {
             return CommitError::TooLarge;
         }
-        let fenced = is_fenced(&error);
+        let fenced = error.is_fenced();
         let why = self.explain(error);
         if fenced {
             self.fenced();
@@ -350,14 +350,6 @@ fn timed_out() -> RegistryError {
     RegistryError::Timeout(
         "Write to the Kafka store timed out; whether it was carried out shows when the log can be read again"
             .to_owned(),
-    )
-}
-
-/// A newer epoch has been given, or has written.
-fn is_fenced(error: &ClientError) -> bool {
-    matches!(
-        error.code(),
-        Some(ResponseError::ProducerFenced | ResponseError::InvalidProducerEpoch)
     )
 }
 
