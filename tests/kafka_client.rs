@@ -16,6 +16,7 @@ use portcullis::kafka::client::{
     Client, CommittedOffset, CoordinatorKind, FetchLimits, GroupMember, NewTopic, OffsetAt, Partition,
     PartitionOffset, Producer, Transaction, TransactionError, TransactionalProducer,
 };
+use portcullis::kafka::group::{Assigned, Event, MemberOptions, Membership};
 use portcullis::kafka::{HostPort, UpstreamOptions};
 use portcullis::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
 use portcullis::wire::compression::Compression;
@@ -619,4 +620,159 @@ async fn committed_offsets_come_back_with_their_metadata() {
         ),
         "{error}"
     );
+}
+
+fn join(group_id: &str, topic: &str) -> Membership {
+    let options = MemberOptions {
+        group_id: group_id.to_owned(),
+        topic: topic.to_owned(),
+        session_timeout: Duration::from_secs(6),
+        rebalance_timeout: Duration::from_secs(10),
+    };
+    Membership::join(client(&KAFKA), options)
+}
+
+async fn event(member: &mut Membership) -> Event {
+    tokio::time::timeout(Duration::from_secs(30), member.next())
+        .await
+        .expect("nothing happens to the member")
+}
+
+/// Waits until each member owns as many partitions as `counts` says, all in one generation, and returns who owns what.
+async fn share(members: &mut [&mut Membership], counts: &[usize]) -> Vec<Assigned> {
+    let mut owned: Vec<Option<Assigned>> = vec![None; members.len()];
+    let deadline = soon();
+    loop {
+        for (member, owned) in members.iter_mut().zip(&mut owned) {
+            while let Ok(event) = tokio::time::timeout(Duration::from_millis(20), member.next()).await {
+                match event {
+                    Event::Assigned(assigned) => {
+                        assert!(owned.is_none(), "it was not revoked before: {owned:?}");
+                        *owned = Some(assigned);
+                    }
+                    Event::Revoked => *owned = None,
+                }
+            }
+        }
+        let all: Vec<Assigned> = owned.iter().flatten().cloned().collect();
+        let mut found: Vec<usize> = all.iter().map(|owned| owned.partitions.len()).collect();
+        found.sort_unstable();
+        let one = all.windows(2).all(|two| two[0].generation == two[1].generation);
+        if found == counts && one {
+            let mut partitions: Vec<i32> = all.iter().flat_map(|owned| owned.partitions.clone()).collect();
+            partitions.sort_unstable();
+            let total = i32::try_from(counts.iter().sum::<usize>()).unwrap();
+            assert_eq!(partitions, (0..total).collect::<Vec<i32>>());
+            return all;
+        }
+        assert!(Instant::now() < deadline, "{owned:?} is not {counts:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_share_a_topic_and_take_over_from_one_that_leaves_and_from_one_that_is_gone() {
+    create(&mut client(&KAFKA), "shared", 6).await;
+    let mut first = join("sharing", "shared");
+    let Event::Assigned(alone) = event(&mut first).await else {
+        panic!("nothing was owned")
+    };
+    assert_eq!(alone.partitions, [0, 1, 2, 3, 4, 5]);
+
+    let (mut second, mut third) = (join("sharing", "shared"), join("sharing", "shared"));
+    // The first has to stop before anybody else starts.
+    assert_eq!(event(&mut first).await, Event::Revoked);
+    let early = tokio::time::timeout(Duration::from_millis(200), second.next()).await;
+    assert!(early.is_err(), "{early:?} before the first has stopped");
+    let owned = share(&mut [&mut first, &mut second, &mut third], &[2, 2, 2]).await;
+    assert!(owned[0].generation > alone.generation);
+
+    let left = Instant::now();
+    second.leave().await;
+    share(&mut [&mut first, &mut third], &[3, 3]).await;
+    let leaving = left.elapsed();
+    assert!(
+        leaving < Duration::from_secs(5),
+        "a session was waited for: {leaving:?}"
+    );
+
+    // Dropped, as a process that was killed: its session has to end.
+    drop(third);
+    let owned = share(&mut [&mut first], &[6]).await;
+    let member = GroupMember {
+        group_id: "sharing",
+        generation: owned[0].generation,
+        member_id: &owned[0].member_id,
+    };
+    let mut client = client(&KAFKA);
+    let offsets = [offset(at("shared", 5), 1, "")];
+    client.commit_offsets(member, &offsets, soon()).await.unwrap();
+    let mut producer = transactional(&KAFKA, "sharing").await;
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    transaction
+        .commit_offsets(member, &offsets, soon())
+        .await
+        .unwrap();
+    transaction.commit(soon()).await.unwrap();
+    let past = GroupMember {
+        generation: alone.generation,
+        ..member
+    };
+    let mut transaction = producer.begin(soon()).await.unwrap();
+    let error = transaction
+        .commit_offsets(past, &offsets, soon())
+        .await
+        .unwrap_err();
+    let TransactionError::Client(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(error.code(), Some(ResponseError::IllegalGeneration), "{error}");
+    transaction.abort(soon()).await.unwrap();
+    first.leave().await;
+}
+
+/// A Java consumer takes part in the same group: it reads our subscription and our leader's assignment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_java_consumer_shares_a_topic_with_our_member() {
+    let mut client = client(&KAFKA);
+    create(&mut client, "beside-java", 4).await;
+    let producer = client.init_idempotent_producer(soon()).await.unwrap();
+    for partition in 0..4 {
+        let stamp = ProducerStamp {
+            producer_id: producer.id,
+            producer_epoch: producer.epoch,
+            base_sequence: 0,
+            transactional: false,
+        };
+        client
+            .produce(
+                at("beside-java", partition),
+                &batch(&["value"], stamp),
+                None,
+                soon(),
+            )
+            .await
+            .unwrap();
+    }
+    let mut member = join("beside-java", "beside-java");
+    assert!(matches!(event(&mut member).await, Event::Assigned(_)));
+    let reading = tokio::task::spawn_blocking(|| {
+        let settings = [
+            "group.id=beside-java",
+            "group.protocol=classic",
+            "partition.assignment.strategy=org.apache.kafka.clients.consumer.RangeAssignor",
+        ];
+        Program::Java.consume(&KAFKA.bootstrap(), &["beside-java"], 2, &settings)
+    });
+    assert_eq!(event(&mut member).await, Event::Revoked);
+    let Event::Assigned(half) = event(&mut member).await else {
+        panic!("nothing was owned")
+    };
+    assert_eq!(half.partitions.len(), 2, "{half:?}");
+    assert_eq!(event(&mut member).await, Event::Revoked);
+    let Event::Assigned(all) = event(&mut member).await else {
+        panic!("nothing was owned")
+    };
+    assert_eq!(all.partitions, [0, 1, 2, 3]);
+    assert_eq!(reading.await.unwrap().len(), 2);
+    member.leave().await;
 }

@@ -8,6 +8,7 @@ pub mod client;
 pub mod cluster;
 pub mod connect;
 pub mod connection;
+pub mod group;
 pub mod sasl;
 pub mod server_tls;
 pub mod stream;

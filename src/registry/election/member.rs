@@ -13,11 +13,9 @@
 //! log's producer is what keeps the older one from writing.
 
 use super::protocol::{Assignment, Identity, choose};
+use crate::kafka::group::{Answer, Ask, Refusal, Step, Time, doubled};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Time since a moment that stays the same.
-pub type Time = Duration;
 
 /// The shortest that brokers allow by default (`group.min.session.timeout.ms`).
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
@@ -35,75 +33,6 @@ const SETBACK_PAUSE_MIN: Duration = Duration::from_millis(100);
 const SETBACK_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Setbacks further apart than this have nothing to do with one another.
 const SETBACKS_FORGOTTEN: Duration = Duration::from_mins(1);
-
-/// What to do next.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// Find the group's coordinator and connect to it.
-    Find,
-    Ask(Ask),
-    /// Nothing until then, or until something is told.
-    Wait(Time),
-    /// It has left.
-    Done,
-}
-
-/// A request to the coordinator.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Ask {
-    Join {
-        /// Empty the first time.
-        member_id: Arc<str>,
-        metadata: Vec<u8>,
-    },
-    Sync {
-        generation: i32,
-        member_id: Arc<str>,
-        /// By member id; empty from everybody but the assigner.
-        assignments: Vec<(Arc<str>, Vec<u8>)>,
-    },
-    Heartbeat {
-        generation: i32,
-        member_id: Arc<str>,
-    },
-    Leave {
-        member_id: Arc<str>,
-    },
-}
-
-/// What came of a step.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
-    Found,
-    Joined {
-        generation: i32,
-        member_id: Arc<str>,
-        /// Every member with its metadata, when this one is to assign.
-        members: Option<Vec<(Arc<str>, Vec<u8>)>>,
-    },
-    Synced {
-        assignment: Vec<u8>,
-    },
-    Beat,
-    Left,
-    Refused(Refusal),
-    /// None: the connection is of no more use.
-    Failed,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// Join again with this id (KIP-394).
-    MemberIdRequired(Arc<str>),
-    UnknownMember,
-    IllegalGeneration,
-    Rebalancing,
-    /// Another broker coordinates, or none for now.
-    NotCoordinator,
-    Loading,
-    /// Anything else, in words.
-    Other(String),
-}
 
 /// What this registry is among the others.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -513,10 +442,6 @@ impl Member {
             Some(doublings) => doubled(SETBACK_PAUSE_MIN, doublings, SETBACK_PAUSE_MAX),
         }
     }
-}
-
-fn doubled(pause: Duration, times: u32, most: Duration) -> Duration {
-    pause.saturating_mul(1 << times.min(16)).min(most)
 }
 
 fn assign(members: &[(Arc<str>, Vec<u8>)]) -> Vec<(Arc<str>, Vec<u8>)> {

@@ -3,7 +3,6 @@
 
 pub mod member;
 pub mod protocol;
-mod coordinator;
 #[cfg(test)]
 mod simulation;
 mod task;

@@ -1,11 +1,9 @@
 //! Members against a model of Kafka's group coordinator, in virtual time, with faults from a seed: crashes, cut
 //! networks, processes that stand still, restarts of the broker.
 
-use super::member::{
-    Answer, Ask, HEARTBEAT_INTERVAL, Member, REBALANCE_TIMEOUT, Refusal, SESSION_TIMEOUT, Standing, Step,
-    Time,
-};
+use super::member::{HEARTBEAT_INTERVAL, Member, REBALANCE_TIMEOUT, SESSION_TIMEOUT, Standing};
 use super::protocol::Identity;
+use crate::kafka::group::{Answer, Ask, Refusal, Step, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

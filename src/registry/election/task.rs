@@ -2,11 +2,11 @@
 //! what it is: the log's writer, the REST API, whoever reads `/readyz?verbose` or the log.
 
 use super::ElectionOptions;
-use super::coordinator::Coordinator;
-use super::member::{Answer, Member, Standing, Step, Time};
-use super::protocol::Identity;
+use super::member::{Member, REBALANCE_TIMEOUT, SESSION_TIMEOUT, Standing};
+use super::protocol::{Identity, PROTOCOL, PROTOCOL_TYPE};
 use super::watch::Watch;
 use crate::kafka::client::Client;
+use crate::kafka::group::{Answer, Coordinator, GroupTerms, Step, Time};
 use crate::registry::role::{Leadership, Role};
 use crate::registry::writer::CHECK;
 use crate::telemetry::health::Health;
@@ -56,7 +56,14 @@ impl Election {
             "standing for election to the registry's leader"
         );
         let (wish, wishes) = watch::channel(Wish::Stand);
-        let coordinator = Coordinator::new(client, options.group_id);
+        let terms = GroupTerms {
+            group_id: options.group_id,
+            protocol_type: PROTOCOL_TYPE,
+            protocol: PROTOCOL,
+            session_timeout: SESSION_TIMEOUT,
+            rebalance_timeout: REBALANCE_TIMEOUT,
+        };
+        let coordinator = Coordinator::new(client, terms);
         let task = Task {
             began: Instant::now(),
             member: Member::new(identity),

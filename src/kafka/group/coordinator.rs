@@ -1,9 +1,8 @@
-//! The group's coordinator: the member's requests in Kafka's bytes (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
+//! A group's coordinator: its members' requests in Kafka's bytes (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
 
-use super::member::{Answer, Ask, REBALANCE_TIMEOUT, Refusal, SESSION_TIMEOUT, Step};
-use super::protocol::{PROTOCOL, PROTOCOL_TYPE};
+use super::{Answer, Ask, Refusal, Step};
 use crate::kafka::client::{Client, CoordinatorKind};
-use crate::kafka::{ClientError, Connection};
+use crate::kafka::connection::{ClientError, Connection};
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -23,20 +22,38 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// From this version on LeaveGroup names members in a list.
 const LEAVE_MANY: i16 = 3;
 
+/// What the members of a group agree on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupTerms {
+    pub group_id: String,
+    pub protocol_type: &'static str,
+    pub protocol: &'static str,
+    /// Who has not been heard of for that long is out.
+    pub session_timeout: Duration,
+    /// Who has not joined again by then is out.
+    pub rebalance_timeout: Duration,
+}
+
 pub struct Coordinator {
     client: Client,
-    group_id: String,
+    terms: GroupTerms,
     /// Taken out for each request: one that was given up in the middle is of no more use.
     connection: Option<Connection>,
 }
 
 impl Coordinator {
-    pub fn new(client: Client, group_id: String) -> Self {
+    #[must_use]
+    pub fn new(client: Client, terms: GroupTerms) -> Self {
         Self {
             client,
-            group_id,
+            terms,
             connection: None,
         }
+    }
+
+    /// For what is asked of others than the coordinator.
+    pub fn client(&mut self) -> &mut Client {
+        &mut self.client
     }
 
     /// Finds the coordinator, or asks it. A step that is neither is not for it.
@@ -53,7 +70,7 @@ impl Coordinator {
         let opening = async {
             let broker = self
                 .client
-                .coordinator(CoordinatorKind::Group, &self.group_id)
+                .coordinator(CoordinatorKind::Group, &self.terms.group_id)
                 .await?;
             self.client.open(&broker.address).await
         };
@@ -102,19 +119,19 @@ impl Coordinator {
         metadata: Vec<u8>,
     ) -> Result<Answer, ClientError> {
         let protocol = JoinGroupRequestProtocol::default()
-            .with_name(StrBytes::from_static_str(PROTOCOL))
+            .with_name(StrBytes::from_static_str(self.terms.protocol))
             .with_metadata(metadata.into());
         let request = JoinGroupRequest::default()
             .with_group_id(self.group())
-            .with_session_timeout_ms(millis(SESSION_TIMEOUT))
-            .with_rebalance_timeout_ms(millis(REBALANCE_TIMEOUT))
+            .with_session_timeout_ms(millis(self.terms.session_timeout))
+            .with_rebalance_timeout_ms(millis(self.terms.rebalance_timeout))
             .with_member_id(text(member_id))
-            .with_protocol_type(StrBytes::from_static_str(PROTOCOL_TYPE))
+            .with_protocol_type(StrBytes::from_static_str(self.terms.protocol_type))
             .with_protocols(vec![protocol]);
         let answer = send(connection, &request, REBALANCE_ANSWER_TIMEOUT).await?;
         let member_id: Arc<str> = answer.member_id.as_str().into();
         if answer.error_code != 0 {
-            return Ok(Answer::Refused(refusal(
+            return Ok(Answer::Refused(self.refusal(
                 "JoinGroup",
                 answer.error_code,
                 &member_id,
@@ -148,15 +165,15 @@ impl Coordinator {
             .with_group_id(self.group())
             .with_generation_id(generation)
             .with_member_id(text(member_id))
-            .with_protocol_type(Some(StrBytes::from_static_str(PROTOCOL_TYPE)))
-            .with_protocol_name(Some(StrBytes::from_static_str(PROTOCOL)))
+            .with_protocol_type(Some(StrBytes::from_static_str(self.terms.protocol_type)))
+            .with_protocol_name(Some(StrBytes::from_static_str(self.terms.protocol)))
             .with_assignments(assignments.collect());
         let answer = send(connection, &request, REBALANCE_ANSWER_TIMEOUT).await?;
         Ok(match answer.error_code {
             0 => Answer::Synced {
                 assignment: answer.assignment.to_vec(),
             },
-            code => Answer::Refused(refusal("SyncGroup", code, "")),
+            code => Answer::Refused(self.refusal("SyncGroup", code, "")),
         })
     }
 
@@ -173,7 +190,7 @@ impl Coordinator {
         let answer = send(connection, &request, ANSWER_TIMEOUT).await?;
         Ok(match answer.error_code {
             0 => Answer::Beat,
-            code => Answer::Refused(refusal("Heartbeat", code, "")),
+            code => Answer::Refused(self.refusal("Heartbeat", code, "")),
         })
     }
 
@@ -189,12 +206,35 @@ impl Coordinator {
         // Whether the member was still one makes no difference: it is none now.
         Ok(match answer.error_code {
             0 => Answer::Left,
-            code => Answer::Refused(refusal("LeaveGroup", code, "")),
+            code => Answer::Refused(self.refusal("LeaveGroup", code, "")),
         })
     }
 
+    fn refusal(&self, request: &str, code: i16, member_id: &str) -> Refusal {
+        match ResponseError::try_from_code(code) {
+            Some(ResponseError::MemberIdRequired) => Refusal::MemberIdRequired(member_id.into()),
+            Some(ResponseError::UnknownMemberId) => Refusal::UnknownMember,
+            Some(ResponseError::IllegalGeneration) => Refusal::IllegalGeneration,
+            Some(ResponseError::RebalanceInProgress) => Refusal::Rebalancing,
+            Some(ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable) => {
+                Refusal::NotCoordinator
+            }
+            Some(ResponseError::CoordinatorLoadInProgress) => Refusal::Loading,
+            Some(ResponseError::InvalidSessionTimeout) => Refusal::Other(format!(
+                "the brokers refuse a session of {} ms: see group.min.session.timeout.ms and group.max.session.timeout.ms",
+                self.terms.session_timeout.as_millis()
+            )),
+            Some(ResponseError::InconsistentGroupProtocol) => Refusal::Other(format!(
+                "the group has members of another kind than `{}`: choose another group_id",
+                self.terms.protocol_type
+            )),
+            Some(error) => Refusal::Other(format!("the brokers refused {request}: {error:?} ({code})")),
+            None => Refusal::Other(format!("the brokers refused {request} with error {code}")),
+        }
+    }
+
     fn group(&self) -> GroupId {
-        GroupId(text(&self.group_id))
+        GroupId(text(&self.terms.group_id))
     }
 }
 
@@ -208,33 +248,11 @@ async fn send<R: Request>(
 }
 
 fn failed(error: &ClientError) -> Answer {
-    tracing::debug!(%error, "the election's coordinator does not answer");
+    tracing::debug!(%error, "the group's coordinator does not answer");
     if error.is_retriable() {
         Answer::Failed
     } else {
         Answer::Refused(Refusal::Other(error.to_string()))
-    }
-}
-
-fn refusal(request: &str, code: i16, member_id: &str) -> Refusal {
-    match ResponseError::try_from_code(code) {
-        Some(ResponseError::MemberIdRequired) => Refusal::MemberIdRequired(member_id.into()),
-        Some(ResponseError::UnknownMemberId) => Refusal::UnknownMember,
-        Some(ResponseError::IllegalGeneration) => Refusal::IllegalGeneration,
-        Some(ResponseError::RebalanceInProgress) => Refusal::Rebalancing,
-        Some(ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable) => {
-            Refusal::NotCoordinator
-        }
-        Some(ResponseError::CoordinatorLoadInProgress) => Refusal::Loading,
-        Some(ResponseError::InvalidSessionTimeout) => Refusal::Other(format!(
-            "the brokers refuse a session of {} ms: see group.min.session.timeout.ms and group.max.session.timeout.ms",
-            SESSION_TIMEOUT.as_millis()
-        )),
-        Some(ResponseError::InconsistentGroupProtocol) => Refusal::Other(format!(
-            "the group has members of another kind than `{PROTOCOL_TYPE}`: choose another group_id"
-        )),
-        Some(error) => Refusal::Other(format!("the brokers refused {request}: {error:?} ({code})")),
-        None => Refusal::Other(format!("the brokers refused {request} with error {code}")),
     }
 }
 
