@@ -2,6 +2,7 @@
 
 use super::exit;
 use crate::config::{self, CommandLine, Options};
+use crate::deadletter;
 use crate::gateway;
 use crate::registry::{self, Registry};
 use crate::telemetry::health::Health;
@@ -97,10 +98,17 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
         }
     };
     metrics::registry_up().set(1.0);
+    let decisions = options
+        .decisions
+        .map(|log| deadletter::log::start(log, &options.gateway.upstream, health.clone()))
+        .transpose()
+        .map_err(failed("the log of decisions"))?;
+    let (decisions, deciding) = decisions.unzip();
     let gateway = gateway::start(
         options.gateway,
         options.policies,
         registry.schemas(),
+        decisions,
         health.clone(),
     )
     .await
@@ -120,6 +128,9 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
     registry.abdicate();
     let down = async {
         gateway.drain().await;
+        if let Some(deciding) = deciding {
+            deciding.stop().await;
+        }
         registry.stop().await;
         admin.stop();
     };

@@ -4,6 +4,7 @@
 //! and one file a section says what its keys mean. [`manifest`] is the other file that is read so: the one beside schemas. No other room sees the tree.
 
 mod address;
+mod dead_letters;
 mod diagnostic;
 mod environment;
 mod gateway;
@@ -23,6 +24,7 @@ pub use environment::Environment;
 pub use read::{CommandLine, load, parse, upstream_text, without_file};
 
 use crate::contract::Policies;
+use crate::deadletter::log::DecisionLogOptions;
 use crate::gateway::GatewayOptions;
 use crate::registry::RegistryOptions;
 use std::net::SocketAddr;
@@ -33,5 +35,7 @@ pub struct Options {
     pub gateway: GatewayOptions,
     pub registry: RegistryOptions,
     pub policies: Policies,
+    /// None when no policy dead-letters.
+    pub decisions: Option<DecisionLogOptions>,
     pub admin: SocketAddr,
 }

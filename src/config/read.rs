@@ -3,7 +3,7 @@
 use super::diagnostic::Diagnostics;
 use super::environment::Environment;
 use super::section::Reading;
-use super::{Options, address, gateway, policies, ports, registry, upstream, yaml};
+use super::{Options, address, dead_letters, gateway, policies, ports, registry, upstream, yaml};
 use crate::gateway::GatewayOptions;
 use crate::kafka::UpstreamOptions;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -79,6 +79,8 @@ pub fn parse(
         upstream.as_ref(),
     );
     let policies = policies::read(top.take("policies"), &mut reading);
+    let section = top.take_section("dead_letters", &mut reading);
+    let decisions = dead_letters::read(section, &mut reading, data, &policies);
     let mut admin = default_admin();
     if let Some(mut section) = top.take_section("admin", &mut reading) {
         if let Some(node) = section.take("listen") {
@@ -90,7 +92,10 @@ pub fn parse(
     }
     top.finish(&mut reading);
     let options = match (upstream, gateway) {
-        (Some(upstream), Some(gateway)) => Some(assemble(upstream, gateway, registry, policies, admin)),
+        (Some(upstream), Some(gateway)) => Some(Options {
+            decisions,
+            ..assemble(upstream, gateway, registry, policies, admin)
+        }),
         _ => None,
     };
     for conflict in options.iter().flat_map(ports::conflicts) {
@@ -153,6 +158,7 @@ fn assemble(
         },
         registry,
         policies,
+        decisions: None,
         admin,
     }
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod listener;
+mod operations;
 mod outside;
 mod relay;
 mod routes;
@@ -11,6 +12,7 @@ mod topics;
 mod violations;
 
 use crate::contract::{Policies, SchemaSource};
+use crate::deadletter::log::DecisionLog;
 use crate::kafka::{ServerTls, UpstreamOptions};
 use crate::telemetry::health::Health;
 use crate::wire::compression::DecompressionLimits;
@@ -62,7 +64,7 @@ pub struct Gateway {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Binds the listeners and serves. Fails when a certificate cannot be read or a bootstrap port not be bound; an
+/// Binds the listeners and serves. `decisions`: where policies dead-letter. Fails when a certificate cannot be read or a bootstrap port not be bound; an
 /// upstream that is down is no reason to fail, only not to be ready.
 #[expect(
     clippy::unused_async,
@@ -72,10 +74,11 @@ pub async fn start(
     options: GatewayOptions,
     policies: Policies,
     schemas: Arc<dyn SchemaSource>,
+    decisions: Option<DecisionLog>,
     health: Health,
 ) -> io::Result<Gateway> {
     health.expect(UPSTREAM_CHECK);
-    let (shared, asked) = Shared::new(options, policies, schemas)?;
+    let (shared, asked) = Shared::new(options, policies, schemas, decisions)?;
     let mut addresses = Vec::new();
     let mut tasks = Vec::new();
     for listener in &shared.options.listeners {

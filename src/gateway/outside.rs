@@ -1,10 +1,14 @@
 //! The world as a session of a running gateway sees it.
 
 use super::listener::Acceptor;
-use super::session::world::{Fate, Judged, Topic, World};
+use super::operations::Operations;
+use super::session::dead_letter::{Operation, OperationId, Outcome};
+use super::session::world::{Fate, Judged, Place, Topic, World};
 use super::shared::Shared;
 use super::violations;
-use crate::contract::{BatchVerdict, Checker, TopicRules};
+use crate::contract::{BatchVerdict, Checker, Code, TopicRules};
+use crate::deadletter::decisions::{Next, Path};
+use crate::deadletter::log::LogError;
 use crate::telemetry::metrics::TopicMetrics;
 use crate::wire::addresses::AddressMap;
 use crate::wire::compression::DecompressionLimits;
@@ -12,7 +16,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use ulid::Ulid;
 
 thread_local! {
@@ -24,6 +28,7 @@ pub struct Outside<'s> {
     pub shared: &'s Shared,
     pub acceptor: &'s Acceptor,
     pub peer: SocketAddr,
+    pub operations: Operations,
 }
 
 impl World for Outside<'_> {
@@ -66,6 +71,49 @@ impl World for Outside<'_> {
         violations::log(&judged, self.peer);
     }
 
+    fn next_step(&mut self, path: &Path) -> Next {
+        match &self.shared.decisions {
+            Some(log) => log.next(path),
+            // Nobody answers, so the batch is refused.
+            None => Next::CatchUp,
+        }
+    }
+
+    fn passed_whole(&mut self, path: &Path) {
+        if let Some(log) = &self.shared.decisions {
+            log.passed_whole(path);
+        }
+    }
+
+    fn start(&mut self, operation: Operation) -> OperationId {
+        self.operations.start(self.shared.decisions.as_ref(), operation)
+    }
+
+    fn finished(&mut self) -> Option<(OperationId, Outcome)> {
+        self.operations.finished()
+    }
+
+    fn dead_letter_failed(&mut self, topic: &str, error: &LogError) {
+        let metrics = &self.shared.topics.get(topic).metrics;
+        metrics.violations(Code::DeadLetterNotWritten.as_str(), 1);
+        violations::dead_letter_failed(topic, error, self.peer);
+    }
+
+    fn place(&mut self) -> Place {
+        Place {
+            client_address: self.peer.to_string(),
+            principal: None,
+            gateway: Arc::clone(&self.shared.name),
+            time_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
+
+    fn decompression_limits(&self) -> DecompressionLimits {
+        self.shared.options.limits.decompression
+    }
+
     fn addresses(&mut self) -> &mut dyn AddressMap {
         self
     }
@@ -103,10 +151,12 @@ fn count(judged: &Judged<'_, Arc<TopicMetrics>>) {
     let metrics = &judged.topic.metrics;
     match judged.fate {
         Fate::Forwarded => metrics.batches_forwarded.increment(1),
+        Fate::Trimmed => metrics.batches_trimmed.increment(1),
         Fate::Refused => metrics.batches_refused.increment(1),
     }
     let (bad_counter, refused) = match judged.fate {
         Fate::Refused => (&metrics.records_rejected, true),
+        Fate::Trimmed => (&metrics.records_dead_lettered, false),
         Fate::Forwarded => (&metrics.records_observed, false),
     };
     match judged.verdict {

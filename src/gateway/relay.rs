@@ -1,6 +1,7 @@
 //! The task around one session: it moves bytes between a client, the session and one broker, and nothing else.
 
 use super::listener::{Acceptor, Target};
+use super::operations::Operations;
 use super::outside::Outside;
 use super::session::{CloseReason, Session, SessionLimits};
 use super::shared::Shared;
@@ -62,6 +63,7 @@ pub async fn run(client: Stream, peer: SocketAddr, target: Target, acceptor: &Ac
             shared,
             acceptor,
             peer,
+            operations: Operations::default(),
         },
         upstream_told_end: false,
         unflushed: false,
@@ -163,6 +165,7 @@ impl Relay<'_> {
         loop {
             let mut moved = self.poll_client_read(cx)?;
             moved |= self.poll_upstream_read(cx)?;
+            moved |= self.world.operations.poll(cx);
             if moved {
                 self.advance();
             }

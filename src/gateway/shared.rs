@@ -5,6 +5,7 @@ use super::budget::Budget;
 use super::routes::Routes;
 use super::topics::{TopicId, Topics};
 use crate::contract::{Policies, SchemaSource};
+use crate::deadletter::log::DecisionLog;
 use crate::kafka::{Cluster, Connector, HostPort};
 use crate::schema::SchemaType;
 use crate::telemetry::health::Health;
@@ -77,6 +78,10 @@ pub struct Shared {
     /// True from the moment the gateway drains.
     pub draining: watch::Sender<bool>,
     pub topic_questions: mpsc::Sender<TopicId>,
+    /// None: no policy dead-letters.
+    pub decisions: Option<DecisionLog>,
+    /// What this gateway is called in dead letters.
+    pub name: Arc<str>,
 }
 
 impl Shared {
@@ -84,6 +89,7 @@ impl Shared {
         options: GatewayOptions,
         policies: Policies,
         schemas: Arc<dyn SchemaSource>,
+        decisions: Option<DecisionLog>,
     ) -> io::Result<(Arc<Self>, mpsc::Receiver<TopicId>)> {
         let (topic_questions, asked) = mpsc::channel(TOPIC_QUESTIONS_MAX);
         let slots = options
@@ -106,6 +112,8 @@ impl Shared {
             asks_for_sasl: AtomicBool::new(false),
             draining: watch::Sender::new(false),
             topic_questions,
+            decisions,
+            name: name(&options),
             options,
         };
         Ok((Arc::new(shared), asked))
@@ -123,6 +131,16 @@ impl Shared {
         }
         servers
     }
+}
+
+/// The machine, and the port that clients know.
+fn name(options: &GatewayOptions) -> Arc<str> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let port = options
+        .listeners
+        .first()
+        .map_or(0, |listener| listener.address.port());
+    format!("{}:{port}", host.trim()).into()
 }
 
 /// Follows the cluster's brokers as they come and go, and answers what topic an id names.

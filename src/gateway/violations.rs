@@ -2,6 +2,7 @@
 
 use super::session::world::{Fate, Judged};
 use crate::contract::BatchVerdict;
+use crate::deadletter::log::LogError;
 use crate::telemetry::metrics::TopicMetrics;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub fn log(judged: &Judged<'_, Arc<TopicMetrics>>, peer: SocketAddr) {
             let client_id = judged.client_id.unwrap_or_default();
             let fate = match judged.fate {
                 Fate::Refused => "rejected",
+                Fate::Trimmed => "dead_lettered",
                 Fate::Forwarded => "observed",
             };
             warn!(topic, partition = judged.partition, client_id, %peer, fate, "{line}");
@@ -59,5 +61,12 @@ pub fn log(judged: &Judged<'_, Arc<TopicMetrics>>, peer: SocketAddr) {
         BatchVerdict::Refused { line: text, .. } | BatchVerdict::RegistryUnreachable { line: text, .. } => {
             line(text);
         }
+    }
+}
+
+/// A batch could not be decided on, or its outcome not be written down; its client tries again.
+pub fn dead_letter_failed(topic: &str, error: &LogError, peer: SocketAddr) {
+    if may_log() {
+        warn!(topic, %peer, "dead letters are not written: {error}");
     }
 }

@@ -22,8 +22,10 @@ pub struct TopicMetrics {
     pub records_valid: Counter,
     pub records_rejected: Counter,
     pub records_observed: Counter,
+    pub records_dead_lettered: Counter,
     pub records_unchecked: Counter,
     pub batches_forwarded: Counter,
+    pub batches_trimmed: Counter,
     pub batches_refused: Counter,
 }
 
@@ -36,8 +38,10 @@ impl TopicMetrics {
             records_valid: records("valid"),
             records_rejected: records("rejected"),
             records_observed: records("observed"),
+            records_dead_lettered: records("dead_lettered"),
             records_unchecked: records("unchecked"),
             batches_forwarded: batches("forwarded"),
+            batches_trimmed: batches("trimmed"),
             batches_refused: batches("refused"),
         }
     }

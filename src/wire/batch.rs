@@ -70,6 +70,22 @@ impl BatchHeader {
         })
     }
 
+    /// The first 61 bytes of `batch`, whatever they say; none when there are fewer.
+    #[must_use]
+    pub fn of(batch: &[u8]) -> Option<Self> {
+        Self::read(&mut Reader::new(batch)).ok()
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn timestamp_ms_of(&self, record: &Record<'_>) -> i64 {
+        if self.attributes & ATTRIBUTE_LOG_APPEND_TIME == 0 {
+            self.first_timestamp_ms.wrapping_add(record.timestamp_delta_ms)
+        } else {
+            self.max_timestamp_ms
+        }
+    }
+
     /// Its 61 bytes, magic 2. The length and the CRC are as the fields say: [`seal`] sets both right.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut writer = Writer::new(out);

@@ -14,8 +14,8 @@
 //! (`ByteBufferLegacyRecordBatch.DeepRecordsIterator`); within one of magic 0 they are the log's.
 
 use super::batch::{
-    ATTRIBUTE_CODEC, ATTRIBUTE_LOG_APPEND_TIME, BatchError, BatchHeader, CRC_FROM, HEADER_LENGTH, Headers,
-    LOG_OVERHEAD, MAGIC_AT, Record, Records, crc32c,
+    ATTRIBUTE_CODEC, BatchError, BatchHeader, CRC_FROM, HEADER_LENGTH, Headers, LOG_OVERHEAD, MAGIC_AT,
+    Record, Records, crc32c,
 };
 use super::compression::{Compression, CompressionError, DecompressionLimits, Decompressor};
 use super::reader::{Reader, WireError};
@@ -235,11 +235,7 @@ fn after(header: &BatchHeader) -> i64 {
 }
 
 fn in_log<'a>(header: &BatchHeader, record: Record<'a>) -> LogRecord<'a> {
-    let timestamp_ms = if header.attributes & ATTRIBUTE_LOG_APPEND_TIME == 0 {
-        header.first_timestamp_ms.wrapping_add(record.timestamp_delta_ms)
-    } else {
-        header.max_timestamp_ms
-    };
+    let timestamp_ms = header.timestamp_ms_of(&record);
     LogRecord {
         offset: header.base_offset.saturating_add(i64::from(record.offset_delta)),
         timestamp_ms,

@@ -113,7 +113,7 @@ pub async fn house_with(change: impl FnOnce(&mut GatewayOptions)) -> House {
     };
     change(&mut options);
     let schemas = Arc::new(OneSchema(Arc::new(governing)));
-    let gateway = gateway::start(options, Policies::default(), schemas, Health::default())
+    let gateway = gateway::start(options, Policies::default(), schemas, None, Health::default())
         .await
         .unwrap();
     let address = gateway.addresses[0];

@@ -15,17 +15,15 @@ pub enum Answer {
 impl Answer {
     /// Of a Produce response's partition (`ReplicaManager.appendRecords`, `UnifiedLog.append`). What is not known to be
     /// said before anything is appended counts as unknown: a decision that stays open does no harm, one that is
-    /// revoked although its batch was taken would.
+    /// revoked although its batch was taken would. So does what a client answers by sending the same batch again.
     #[must_use]
     pub fn of(code: ErrorCode) -> Self {
         match code {
             ErrorCode::NONE | ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Self::Taken,
             ErrorCode::CORRUPT_MESSAGE
-            | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             | ErrorCode::MESSAGE_TOO_LARGE
             | ErrorCode::INVALID_TOPIC
             | ErrorCode::RECORD_LIST_TOO_LARGE
-            | ErrorCode::NOT_ENOUGH_REPLICAS
             | ErrorCode::INVALID_REQUIRED_ACKS
             | ErrorCode::TOPIC_AUTHORIZATION_FAILED
             | ErrorCode::CLUSTER_AUTHORIZATION_FAILED
@@ -36,13 +34,11 @@ impl Answer {
             | ErrorCode::INVALID_PRODUCER_EPOCH
             | ErrorCode::INVALID_TXN_STATE
             | ErrorCode::INVALID_PRODUCER_ID_MAPPING
-            | ErrorCode::CONCURRENT_TRANSACTIONS
             | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
             | ErrorCode::UNKNOWN_PRODUCER_ID
             | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE
             | ErrorCode::INVALID_RECORD
             | ErrorCode::PRODUCER_FENCED
-            | ErrorCode::UNKNOWN_TOPIC_ID
             | ErrorCode::TRANSACTION_ABORTABLE => Self::Refused,
             _ => Self::Unknown,
         }

@@ -143,6 +143,7 @@ impl House {
             gateway_options(&ports, broker.address),
             Policies::default(),
             registry.schemas(),
+            None,
             health.clone(),
         )
         .await

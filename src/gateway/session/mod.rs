@@ -5,21 +5,27 @@
 //! whole. The task around a session only moves bytes: it reads into [`Session::client_buffer`] and
 //! [`Session::upstream_buffer`], calls [`Session::advance`], and writes what is sendable.
 
+pub mod dead_letter;
+mod deciding;
 mod pending;
 mod pipe;
 mod produce;
 mod requests;
 mod responses;
 mod sasl;
+mod settle;
 pub mod world;
 
 #[cfg(test)]
 mod tests;
 
+use crate::deadletter::decisions::in_flight::InFlight;
 use crate::wire::reader::WireError;
+use deciding::Deciding;
 use pending::Pending;
 use pipe::Pipe;
 use sasl::Sasl;
+use settle::Settling;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
@@ -80,6 +86,8 @@ enum Position {
     Streaming(usize),
     /// The whole frame of this many bytes, length included, is waited for.
     Holding(usize),
+    /// The whole frame of this many bytes is there, and waits for the log of decisions.
+    Waiting(usize),
 }
 
 /// What may still come from the client, and go to it.
@@ -123,6 +131,11 @@ pub struct Session {
     phase: Phase,
     waits_for_budget: bool,
     produce_requests: u64,
+    /// The request behind [`Position::Waiting`].
+    deciding: Option<Deciding>,
+    /// The response that waits; the broker's, or one of our own.
+    settling: Option<Settling>,
+    in_flight: InFlight,
 }
 
 impl Session {
@@ -143,15 +156,19 @@ impl Session {
             phase: Phase::Serving,
             waits_for_budget: false,
             produce_requests: 0,
+            deciding: None,
+            settling: None,
+            in_flight: InFlight::default(),
         }
     }
 
     /// Parses what has arrived as far as it goes.
     pub fn advance<W: World>(&mut self, world: &mut W) {
         while self.closing().is_none() {
+            let finished = self.take_finished(world);
             let moved = self.advance_requests(world).and_then(|requests| {
                 let responses = self.advance_responses(world)?;
-                Ok(requests || responses)
+                Ok(finished || requests || responses)
             });
             match moved {
                 Ok(true) => {}
@@ -175,6 +192,7 @@ impl Session {
         let frame_left = match self.request {
             Position::Holding(total) => total.saturating_sub(self.up.unparsed().len()),
             // What is there cannot be taken yet: do not pile up more of it.
+            Position::Waiting(_) => return None,
             Position::Boundary if self.up.unparsed().len() >= FRAME_HEAD_BYTES => return None,
             _ => 0,
         };
@@ -191,6 +209,7 @@ impl Session {
         }
         let frame_left = match self.response {
             Position::Holding(total) => total.saturating_sub(self.down.unparsed().len()),
+            _ if self.settling.is_some() && self.down.unparsed().len() >= BACKLOG_BYTES_MAX => return None,
             _ => 0,
         };
         let buffer = self
@@ -267,7 +286,7 @@ impl Session {
     /// Whether the broker may be told that no more comes: the client is done and all of it has been sent.
     #[must_use]
     pub fn upstream_is_complete(&self) -> bool {
-        self.client != Client::Talking && self.up.sendable().is_empty()
+        self.client != Client::Talking && self.up.sendable().is_empty() && self.deciding.is_none()
     }
 
     /// Whether there is nothing left to do for either side.
@@ -278,13 +297,14 @@ impl Session {
             return flushed || self.upstream_ended;
         }
         if self.upstream_ended {
-            return self.down.sendable().is_empty();
+            return self.down.sendable().is_empty() && self.settling.is_none();
         }
         self.phase == Phase::Draining
             && flushed
             && self.pending.is_empty()
             && self.request == Position::Boundary
             && self.response == Position::Boundary
+            && self.settling.is_none()
     }
 
     /// Whether a frame from the client has begun and is not complete: the time limit runs.
@@ -293,6 +313,7 @@ impl Session {
         match self.request {
             Position::Boundary => !self.up.unparsed().is_empty(),
             Position::Streaming(_) | Position::Holding(_) => true,
+            Position::Waiting(_) => false,
         }
     }
 

@@ -1,7 +1,9 @@
 //! One Produce request: every partition judged, the refused ones taken out, their answers made.
 
+use super::dead_letter::Work;
 use super::world::{Fate, Judged, Topic, World};
 use crate::contract::{Action, BatchVerdict, Checker, TopicRules};
+use crate::deadletter::decisions::in_flight::InFlight;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::produce_request::{PartitionData, ProduceRequest, TopicRef};
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, RecordError, TopicName};
@@ -18,13 +20,23 @@ pub struct LocalAnswer {
     pub response: PartitionResponse,
 }
 
-/// Judges every partition. Empty: all of the request goes on untouched.
+/// What becomes of a request. Nothing in it: all of it goes on untouched.
+#[derive(Default)]
+pub struct Judgement {
+    /// For partitions that do not reach the broker.
+    pub answers: Vec<LocalAnswer>,
+    /// Of topics that dead-letter, whatever was found of them: the log has a say in it.
+    pub works: Vec<Work>,
+}
+
+/// Judges every partition.
 pub fn judge<W: World>(
     world: &mut W,
     request: &ProduceRequest<'_>,
     client_id: Option<&str>,
-) -> Vec<LocalAnswer> {
-    let mut answers = Vec::new();
+    in_flight: &InFlight,
+) -> Judgement {
+    let mut judgement = Judgement::default();
     let mut last: Option<(TopicRef<'_>, Known<W>)> = None;
     for (index, partition) in request.partitions().enumerate() {
         let topic = match &last {
@@ -36,19 +48,36 @@ pub fn judge<W: World>(
             }
         };
         let refusal = match topic {
+            Some(topic) if is_ours(&topic.name) => Some(answer(
+                partition.partition,
+                ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+                None,
+            )),
+            Some(topic) if matches!(topic.rules.action, Action::DeadLetter(_)) => {
+                let verdict = world.check(&topic.rules, partition.records.unwrap_or_default());
+                let name = Arc::clone(&topic.name);
+                judgement
+                    .works
+                    .push(Work::new(index, name, &partition, verdict, in_flight));
+                None
+            }
             Some(topic) => judge_partition(world, &topic, &partition, client_id),
-            None => Some(refuse(ErrorCode::UNKNOWN_TOPIC_ID, None)),
+            None => Some(answer(partition.partition, ErrorCode::UNKNOWN_TOPIC_ID, None)),
         };
-        if let Some(mut response) = refusal {
-            response.partition = partition.partition;
-            answers.push(LocalAnswer {
+        if let Some(response) = refusal {
+            judgement.answers.push(LocalAnswer {
                 index,
                 topic: name_of(partition.topic),
                 response,
             });
         }
     }
-    answers
+    judgement
+}
+
+/// The gateways' own topics: what stands in the log of decisions is believed.
+fn is_ours(topic: &str) -> bool {
+    topic.starts_with("__portcullis_")
 }
 
 /// A topic, unless its id is not known.
@@ -64,7 +93,7 @@ fn find<W: World>(world: &mut W, topic: TopicRef<'_>) -> Known<W> {
     }
 }
 
-fn name_of(topic: TopicRef<'_>) -> TopicName {
+pub fn name_of(topic: TopicRef<'_>) -> TopicName {
     match topic {
         TopicRef::Name(name) => TopicName::Name(name.to_owned()),
         TopicRef::Id(id) => TopicName::Id(id),
@@ -78,7 +107,7 @@ fn judge_partition<W: World>(
     client_id: Option<&str>,
 ) -> Option<PartitionResponse> {
     let verdict = world.check(&topic.rules, partition.records.unwrap_or_default());
-    let refusal = refusal(&topic.rules, &verdict);
+    let refusal = refusal(&topic.rules, &verdict, partition.partition);
     let fate = if refusal.is_some() {
         Fate::Refused
     } else {
@@ -95,7 +124,7 @@ fn judge_partition<W: World>(
 }
 
 /// What the client is told, or `None` when the batch goes on.
-fn refusal(rules: &TopicRules, verdict: &BatchVerdict) -> Option<PartitionResponse> {
+pub fn refusal(rules: &TopicRules, verdict: &BatchVerdict, partition: i32) -> Option<PartitionResponse> {
     if rules.action == Action::Observe {
         return None;
     }
@@ -109,7 +138,8 @@ fn refusal(rules: &TopicRules, verdict: &BatchVerdict) -> Option<PartitionRespon
             violations,
             ..
         } => {
-            let mut response = refuse(
+            let mut response = answer(
+                partition,
                 ErrorCode::INVALID_RECORD,
                 violations.first().map(|first| match bad_records.len() {
                     1 => first.to_string(),
@@ -128,16 +158,19 @@ fn refusal(rules: &TopicRules, verdict: &BatchVerdict) -> Option<PartitionRespon
                 .collect();
             Some(response)
         }
-        BatchVerdict::Refused { error_code, line, .. } => Some(refuse(*error_code, Some(line.clone()))),
+        BatchVerdict::Refused { error_code, line, .. } => {
+            Some(answer(partition, *error_code, Some(line.clone())))
+        }
         BatchVerdict::RegistryUnreachable { line, .. } => {
-            Some(refuse(REGISTRY_UNREACHABLE, Some(line.clone())))
+            Some(answer(partition, REGISTRY_UNREACHABLE, Some(line.clone())))
         }
     }
 }
 
-fn refuse(error_code: ErrorCode, error_message: Option<String>) -> PartitionResponse {
+/// An answer without an offset.
+pub fn answer(partition: i32, error_code: ErrorCode, error_message: Option<String>) -> PartitionResponse {
     PartitionResponse {
-        partition: -1,
+        partition,
         error_code,
         base_offset: -1,
         log_append_time_ms: -1,

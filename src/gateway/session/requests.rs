@@ -1,7 +1,8 @@
 //! From the client to the broker.
 
+use super::deciding::Deciding;
 use super::pending::{Forwarded, Handling, Pending};
-use super::produce::{self, LocalAnswer};
+use super::produce::{self, Judgement, LocalAnswer};
 use super::sasl::{Sasl, UNAUTHENTICATED_FRAME_BYTES_MAX};
 use super::world::World;
 use super::{CloseReason, FRAME_HEAD_BYTES, PENDING_MAX, Phase, Position, Session};
@@ -34,6 +35,14 @@ impl Session {
                 }
                 self.request = Position::Boundary;
                 self.take_held(world, total)?;
+                Ok(true)
+            }
+            Position::Waiting(total) => {
+                if self.is_deciding() {
+                    return Ok(false);
+                }
+                self.request = Position::Boundary;
+                self.take_decided(world, total)?;
                 Ok(true)
             }
             Position::Boundary => self.begin_request(world),
@@ -163,8 +172,20 @@ impl Session {
         if header.client_id != self.client_id.as_deref() {
             self.client_id = header.client_id.map(Into::into);
         }
-        let answers = produce::judge(world, &produce, header.client_id);
+        let Judgement { answers, works } = produce::judge(world, &produce, header.client_id, &self.in_flight);
         let has_answer = produce.acks != 0;
+        if !works.is_empty() {
+            self.deciding = Some(Deciding {
+                head,
+                has_answer,
+                transactional_id: produce.transactional_id.map(Into::into),
+                answers,
+                works,
+            });
+            self.request = Position::Waiting(total);
+            self.go_on_deciding(world);
+            return Ok(());
+        }
         if answers.is_empty() {
             if has_answer {
                 self.forwarded(head, produce_handling(head.api_version));
@@ -207,6 +228,14 @@ impl Session {
             })
         });
         Ok(())
+    }
+}
+
+/// The length of the frame that waits, itself included.
+pub(super) fn waiting_bytes(position: Position) -> usize {
+    match position {
+        Position::Waiting(total) => total,
+        Position::Boundary | Position::Streaming(_) | Position::Holding(_) => 0,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::pending::{Forwarded, Handling, Pending};
 use super::produce;
+use super::settle::Frame;
 use super::world::World;
 use super::{CloseReason, Position, Session};
 use crate::wire::addresses;
 use crate::wire::api::ApiKey;
 use crate::wire::api_versions;
-use crate::wire::header::response_header_is_flexible;
+use crate::wire::header::{RequestHead, response_header_is_flexible};
 use crate::wire::produce_response::ProduceResponse;
 use crate::wire::reader::{Reader, WireError};
 
@@ -34,14 +35,19 @@ impl Session {
                 self.take_held_response(world, total)?;
                 Ok(true)
             }
-            Position::Boundary => {
-                if let Some(Pending::Local(answer)) = self.pending.front() {
+            Position::Waiting(_) | Position::Boundary if self.settling.is_some() => Ok(self.send_settled()),
+            Position::Waiting(_) | Position::Boundary => match self.pending.front() {
+                Some(Pending::Local(answer)) => {
                     self.down.insert(answer);
                     self.pending.pop_front();
-                    return Ok(true);
+                    Ok(true)
                 }
-                self.begin_response()
-            }
+                Some(Pending::Settled(..)) => {
+                    self.settle_own(world);
+                    Ok(true)
+                }
+                _ => self.begin_response(),
+            },
         }
     }
 
@@ -94,10 +100,10 @@ impl Session {
 
     fn take_held_response<W: World>(&mut self, world: &mut W, total: usize) -> Result<(), CloseReason> {
         let Some(Pending::Forwarded(Forwarded {
+            correlation_id,
             api_key,
             version,
             handling,
-            ..
         })) = self.pending.pop_front()
         else {
             return Ok(());
@@ -112,6 +118,17 @@ impl Session {
         };
         skip_header().map_err(CloseReason::Response)?;
         let header_bytes = reader.position();
+        if let Handling::Settle(settlement) = handling {
+            let head = RequestHead {
+                api_key,
+                api_version: version,
+                correlation_id,
+            };
+            let frame = Frame::InPlace { header_bytes, total };
+            return self
+                .settle(world, head, frame, settlement)
+                .map_err(CloseReason::Response);
+        }
         self.change_response(world, (api_key, version), handling, header_bytes, total)
             .map_err(CloseReason::Response)
     }
@@ -127,7 +144,7 @@ impl Session {
         let body = self.down.unparsed().get(header_bytes..total).unwrap_or_default();
         self.scratch.clear();
         let edit = match handling {
-            Handling::Relay | Handling::SaslToken => None,
+            Handling::Relay | Handling::SaslToken | Handling::Settle(_) => None,
             Handling::RewriteAddresses => {
                 if api_key == ApiKey::PRODUCE {
                     self.produce_requests += 1;
@@ -143,15 +160,7 @@ impl Session {
             Handling::Merge(answers) => {
                 self.produce_requests += 1;
                 let mut with = std::mem::take(&mut self.scratch);
-                let mut response = ProduceResponse::read(body, version)?;
-                response.node_endpoints.retain_mut(|node| {
-                    let advertised = world.addresses().advertise(node.node_id, &node.host, node.port);
-                    let reachable = advertised.is_some();
-                    if let Some((host, port)) = advertised {
-                        (node.host, node.port) = (host, i32::from(port));
-                    }
-                    reachable
-                });
+                let mut response = produce_response(world, body, version)?;
                 produce::merge(&mut response, answers);
                 response.write(version, &mut with);
                 Some((0..body.len(), with))
@@ -179,4 +188,22 @@ impl Session {
         self.down.forward(total);
         Ok(())
     }
+}
+
+/// The broker's response, with the gateway's addresses in it.
+pub(super) fn produce_response<W: World>(
+    world: &mut W,
+    body: &[u8],
+    version: i16,
+) -> Result<ProduceResponse, WireError> {
+    let mut response = ProduceResponse::read(body, version)?;
+    response.node_endpoints.retain_mut(|node| {
+        let advertised = world.addresses().advertise(node.node_id, &node.host, node.port);
+        let reachable = advertised.is_some();
+        if let Some((host, port)) = advertised {
+            (node.host, node.port) = (host, i32::from(port));
+        }
+        reachable
+    });
+    Ok(response)
 }

@@ -1,16 +1,23 @@
 //! Whole conversations in memory, cut into pieces of any size.
 
-use super::world::{Fate, Judged, Topic, World};
+use super::dead_letter::{Operation, OperationId, Outcome};
+use super::world::{Fate, Judged, Place, Topic, World};
 use super::*;
-use crate::contract::{BatchVerdict, Code, Envelope, Part, Policies, TopicRules, Violation};
+use crate::contract::{BatchVerdict, Code, Envelope, Part, TopicRules, Violation};
+use crate::deadletter::decisions::{Next, Path};
+use crate::deadletter::log::LogError;
 use crate::wire::addresses::AddressMap;
 use crate::wire::api::ApiKey;
+use crate::wire::compression::DecompressionLimits;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, TopicName};
 use crate::wire::writer::Writer;
+use dead_letters::FakeLog;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use ulid::Ulid;
+
+mod dead_letters;
 
 const LIMITS: SessionLimits = SessionLimits {
     frame_bytes_max: 1 << 20,
@@ -24,6 +31,7 @@ struct FakeWorld {
     fates: Vec<(String, i32, Fate)>,
     reserved: usize,
     asks_for_sasl: bool,
+    log: FakeLog,
 }
 
 impl World for FakeWorld {
@@ -32,7 +40,7 @@ impl World for FakeWorld {
     fn topic(&mut self, name: &str) -> Arc<Topic<()>> {
         Arc::new(Topic {
             name: name.into(),
-            rules: Policies::default().rules_for(name),
+            rules: dead_letters::rules_for(name),
             metrics: (),
         })
     }
@@ -43,7 +51,10 @@ impl World for FakeWorld {
         }
         name
     }
-    fn check(&mut self, _rules: &TopicRules, records: &[u8]) -> BatchVerdict {
+    fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict {
+        if rules.dead_letter_topic.is_some() {
+            return dead_letters::check(records);
+        }
         if !records.windows(3).any(|window| window == b"bad") {
             return BatchVerdict::Valid { records: 1 };
         }
@@ -65,6 +76,32 @@ impl World for FakeWorld {
     fn judged(&mut self, judged: Judged<'_, ()>) {
         self.fates
             .push((judged.topic.name.to_string(), judged.partition, judged.fate));
+    }
+    fn next_step(&mut self, path: &Path) -> Next {
+        self.log.next_step(path)
+    }
+    fn passed_whole(&mut self, path: &Path) {
+        self.log.passed_whole(path);
+    }
+    fn start(&mut self, operation: Operation) -> OperationId {
+        self.log.start(operation)
+    }
+    fn finished(&mut self) -> Option<(OperationId, Outcome)> {
+        self.log.finished.pop_front()
+    }
+    fn dead_letter_failed(&mut self, topic: &str, _error: &LogError) {
+        self.log.failed.push(topic.to_owned());
+    }
+    fn place(&mut self) -> Place {
+        Place {
+            client_address: "192.0.2.7:50000".to_owned(),
+            principal: None,
+            gateway: "gateway-1".into(),
+            time_ms: 1_700_000_000_000,
+        }
+    }
+    fn decompression_limits(&self) -> DecompressionLimits {
+        dead_letters::DECOMPRESSION
     }
     fn addresses(&mut self) -> &mut dyn AddressMap {
         self

@@ -1,7 +1,11 @@
 //! What a session asks of the outside. Everything answers at once; a test puts values in its place.
 
+use super::dead_letter::{Operation, OperationId, Outcome};
 use crate::contract::{BatchVerdict, TopicRules};
+use crate::deadletter::decisions::{Next, Path};
+use crate::deadletter::log::LogError;
 use crate::wire::addresses::AddressMap;
+use crate::wire::compression::DecompressionLimits;
 use std::sync::Arc;
 
 /// A topic as the gateway knows it: its rules, and where it is counted.
@@ -15,7 +19,19 @@ pub struct Topic<M> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
     Forwarded,
+    /// Its bad records are dead letters, or will be; what was left went on.
+    Trimmed,
     Refused,
+}
+
+/// Where a session is, for dead letters.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub client_address: String,
+    pub principal: Option<String>,
+    pub gateway: Arc<str>,
+    /// Milliseconds since the epoch.
+    pub time_ms: i64,
 }
 
 /// One batch's way through the gateway, for metrics and the log.
@@ -36,6 +52,18 @@ pub trait World {
     /// Checks one partition's batch.
     fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict;
     fn judged(&mut self, judged: Judged<'_, Self::Metrics>);
+    /// What a batch of a topic that dead-letters needs next.
+    fn next_step(&mut self, path: &Path) -> Next;
+    /// The batch goes on with all its records.
+    fn passed_whole(&mut self, path: &Path);
+    /// Begins something that takes time; [`Self::finished`] tells what came of it.
+    fn start(&mut self, operation: Operation) -> OperationId;
+    /// The next operation that is over.
+    fn finished(&mut self) -> Option<(OperationId, Outcome)>;
+    /// A batch could not be decided on, or its outcome not be written down.
+    fn dead_letter_failed(&mut self, topic: &str, error: &LogError);
+    fn place(&mut self) -> Place;
+    fn decompression_limits(&self) -> DecompressionLimits;
     fn addresses(&mut self) -> &mut dyn AddressMap;
     /// Asks the process-wide budget for bytes.
     fn reserve(&mut self, bytes: usize) -> bool;

@@ -1,0 +1,609 @@
+//! One batch of a topic that dead-letters goes the way of `deadletter::decisions`, until it knows what becomes of it.
+
+use super::produce;
+use super::settle::{Part, State};
+use super::world::{Fate, Judged, World};
+use crate::contract::{Action, BatchVerdict, Code, Envelope, OnDeadLetterFailure, Prefix, TopicRules};
+use crate::deadletter::decisions::entry::DeadLetterTopic;
+use crate::deadletter::decisions::in_flight::InFlight;
+use crate::deadletter::decisions::{
+    BatchKey, Decision, Entry, Next, Path, Plan, ProducerPartition, sequence,
+};
+use crate::deadletter::letter::{Letter, Origin};
+use crate::deadletter::log::LogError;
+use crate::wire::batch::{Batch, BatchHeader, Records};
+use crate::wire::batch_rewrite::{Addition, RecordEdit, rewrite_batch, with_base_sequence};
+use crate::wire::compression::{DecompressionLimits, Decompressor};
+use crate::wire::error_code::ErrorCode;
+use crate::wire::produce_request::PartitionData;
+use crate::wire::produce_response::{PartitionResponse, TopicName};
+use crate::wire::record_indexes::RecordIndexes;
+use std::sync::Arc;
+use ulid::Ulid;
+
+/// Names something that the world does meanwhile.
+pub type OperationId = u64;
+
+/// What is asked of the log of decisions.
+pub enum Operation {
+    /// Read it as far as it goes now.
+    CatchUp(ProducerPartition),
+    /// Add its partition to the producer's transaction.
+    JoinTransaction {
+        transactional_id: Arc<str>,
+        of: ProducerPartition,
+        producer_epoch: i16,
+    },
+    /// Append; the outcome is the entry's offset.
+    Append {
+        of: ProducerPartition,
+        entry: Entry,
+        letters: Vec<Letter>,
+        /// Wait until everything up to it is folded.
+        read_back: bool,
+    },
+}
+
+/// What came of an [`Operation`]; the offset of what was appended.
+pub type Outcome = Result<Option<i64>, LogError>;
+
+/// One batch of a topic that dead-letters.
+pub struct Work {
+    /// Its partition's index in the request.
+    pub index: usize,
+    pub topic: Arc<str>,
+    pub name: TopicName,
+    pub partition: i32,
+    verdict: BatchVerdict,
+    way: Way,
+    /// What it waits for.
+    waits_for: Option<OperationId>,
+}
+
+enum Way {
+    /// Of a producer with sequence numbers.
+    Numbered(Path),
+    /// Of one without: nothing can tell a retry from another batch.
+    Unnumbered {
+        of: ProducerPartition,
+    },
+    /// Without an answer there is nothing to confirm it by: it is confirmed before it is forwarded.
+    Unanswered(Path, i64),
+    Done(Done),
+}
+
+enum Done {
+    Planned(Path, Plan),
+    /// Goes on without its bad records.
+    Lettered,
+    Refused(Option<ProducerPartition>, Refusal),
+}
+
+#[derive(Clone)]
+enum Refusal {
+    /// As the verdict says, for `reject`.
+    Verdict,
+    Code(ErrorCode, Option<String>),
+}
+
+/// What all batches of a request are seen with.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    pub client_id: Option<&'a str>,
+    pub transactional_id: Option<&'a Arc<str>>,
+    pub has_answer: bool,
+}
+
+impl Work {
+    /// A batch that was judged by a policy with `action: dead_letter`.
+    pub fn new(
+        index: usize,
+        topic: Arc<str>,
+        partition: &PartitionData<'_>,
+        verdict: BatchVerdict,
+        in_flight: &InFlight,
+    ) -> Self {
+        let records = partition.records.unwrap_or_default();
+        let header = BatchHeader::of(records);
+        let bad = match &verdict {
+            BatchVerdict::Violations { bad_records, .. } => bad_records.clone(),
+            _ => RecordIndexes::default(),
+        };
+        let of = header.as_ref().map(|header| ProducerPartition {
+            producer_id: header.producer_id,
+            topic: Arc::clone(&topic),
+            partition: partition.partition,
+        });
+        let judged = !matches!(
+            verdict,
+            BatchVerdict::Refused { .. } | BatchVerdict::RegistryUnreachable { .. }
+        );
+        let way = match (header, of) {
+            (Some(header), Some(of)) if judged && header.producer_id >= 0 => {
+                let batch = BatchKey {
+                    producer_epoch: header.producer_epoch,
+                    base_sequence: header.base_sequence,
+                    record_count: header.record_count.max(0).unsigned_abs(),
+                    crc: header.crc,
+                };
+                let follows_on = in_flight.follows_on(&of, &batch);
+                Way::Numbered(Path::new(of, batch, bad, header.is_transactional(), follows_on))
+            }
+            (Some(_), Some(of)) if judged && !bad.is_empty() => Way::Unnumbered { of },
+            // Nothing is known against it that a broker would not say itself.
+            (_, _) if judged => Way::Done(Done::Lettered),
+            (_, of) => Way::Done(Done::Refused(
+                of.filter(|of| of.producer_id >= 0),
+                Refusal::Verdict,
+            )),
+        };
+        Self {
+            index,
+            topic,
+            name: produce::name_of(partition.topic),
+            partition: partition.partition,
+            verdict,
+            way,
+            waits_for: None,
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        matches!(self.way, Way::Done(_))
+    }
+
+    /// Goes on as far as it can. `records`: of its partition in the request.
+    pub fn advance<W: World>(&mut self, world: &mut W, records: &[u8], seen: Seen<'_>) {
+        while self.waits_for.is_none() {
+            let operation = match &self.way {
+                Way::Done(_) => return,
+                Way::Numbered(path) => match world.next_step(path) {
+                    Next::Go(plan) => {
+                        let path = path.clone();
+                        self.go(path, plan, seen.has_answer);
+                        continue;
+                    }
+                    Next::CatchUp => Operation::CatchUp(path.of.clone()),
+                    Next::JoinTransaction => {
+                        let Some(id) = seen.transactional_id else {
+                            // As a broker answers a transactional batch without an id.
+                            let of = Some(path.of.clone());
+                            let why = Refusal::Code(ErrorCode::INVALID_TXN_STATE, None);
+                            self.way = Way::Done(Done::Refused(of, why));
+                            continue;
+                        };
+                        Operation::JoinTransaction {
+                            transactional_id: Arc::clone(id),
+                            of: path.of.clone(),
+                            producer_epoch: path.batch.producer_epoch,
+                        }
+                    }
+                    Next::Decide => match self.decision(world, path, records, seen) {
+                        Ok(operation) => operation,
+                        Err(why) => {
+                            self.way = Way::Done(Done::Refused(Some(path.of.clone()), why));
+                            continue;
+                        }
+                    },
+                },
+                Way::Unanswered(path, decision) => Operation::Append {
+                    of: path.of.clone(),
+                    entry: Entry::Confirmed {
+                        of: path.of.clone(),
+                        decision: *decision,
+                    },
+                    letters: Vec::new(),
+                    read_back: true,
+                },
+                Way::Unnumbered { of } => match self.letters(world, of, records, seen) {
+                    Ok(operation) => operation,
+                    Err(why) => {
+                        self.way = Way::Done(Done::Refused(None, why));
+                        continue;
+                    }
+                },
+            };
+            self.waits_for = Some(world.start(operation));
+        }
+    }
+
+    fn go(&mut self, path: Path, plan: Plan, has_answer: bool) {
+        let decision = match &plan {
+            Plan::Forward { decision, .. } => *decision,
+            Plan::DroppedWhole {
+                decision,
+                confirmed: false,
+            } => Some(*decision),
+            Plan::DroppedWhole { .. } | Plan::Forgotten => None,
+        };
+        self.way = match (decision, has_answer) {
+            (Some(decision), false) if !matches!(self.way, Way::Unanswered(..)) => {
+                Way::Unanswered(path, decision)
+            }
+            _ => Way::Done(Done::Planned(path, plan)),
+        };
+    }
+
+    /// Whether this is what it waited for.
+    pub fn finished<W: World>(&mut self, world: &mut W, operation: OperationId, outcome: &Outcome) -> bool {
+        if self.waits_for != Some(operation) {
+            return false;
+        }
+        self.waits_for = None;
+        if let Err(error) = outcome {
+            let of = match &self.way {
+                Way::Numbered(path) | Way::Unanswered(path, _) => Some(path.of.clone()),
+                Way::Unnumbered { .. } | Way::Done(_) => None,
+            };
+            self.way = Way::Done(Done::Refused(of, refusal(world, &self.topic, error)));
+            return true;
+        }
+        match &mut self.way {
+            Way::Numbered(path) => match world.next_step(path) {
+                Next::CatchUp => path.caught_up(),
+                Next::JoinTransaction => path.joined_transaction(),
+                Next::Decide | Next::Go(_) => {}
+            },
+            Way::Unanswered(path, _) => {
+                if let Next::Go(plan) = world.next_step(path) {
+                    self.way = Way::Done(Done::Planned(path.clone(), plan));
+                }
+            }
+            Way::Unnumbered { .. } => self.way = Way::Done(Done::Lettered),
+            Way::Done(_) => {}
+        }
+        true
+    }
+
+    fn decision<W: World>(
+        &self,
+        world: &mut W,
+        path: &Path,
+        records: &[u8],
+        seen: Seen<'_>,
+    ) -> Result<Operation, Refusal> {
+        let target = self.target(world)?;
+        let letters = self.bad_records(world, records, seen)?;
+        let transactional = seen.transactional_id.is_some();
+        Ok(Operation::Append {
+            of: path.of.clone(),
+            entry: Entry::Decision(Decision {
+                of: path.of.clone(),
+                batch: path.batch,
+                dropped: path.bad.clone(),
+                transactional,
+                target,
+            }),
+            letters,
+            read_back: true,
+        })
+    }
+
+    fn letters<W: World>(
+        &self,
+        world: &mut W,
+        of: &ProducerPartition,
+        records: &[u8],
+        seen: Seen<'_>,
+    ) -> Result<Operation, Refusal> {
+        let target = self.target(world)?;
+        let letters = self.bad_records(world, records, seen)?;
+        Ok(Operation::Append {
+            of: of.clone(),
+            entry: Entry::Letters {
+                topic: Arc::clone(&self.topic),
+                partition: self.partition,
+                count: u32::try_from(letters.len()).unwrap_or(u32::MAX),
+                target,
+            },
+            letters,
+            read_back: false,
+        })
+    }
+
+    fn target<W: World>(&self, world: &mut W) -> Result<DeadLetterTopic, Refusal> {
+        let topic = world.topic(&self.topic);
+        let Some(name) = topic.rules.dead_letter_topic.clone() else {
+            let why = "the name of its dead-letter topic would be longer than a topic's name may be";
+            return Err(not_written(why));
+        };
+        let retention_ms = match &topic.rules.action {
+            Action::DeadLetter(dead_letter) => dead_letter.retention,
+            Action::Reject | Action::Observe | Action::Mark => None,
+        };
+        Ok(DeadLetterTopic {
+            name,
+            retention_ms: retention_ms.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
+        })
+    }
+
+    /// The batch's bad records as dead letters.
+    fn bad_records<W: World>(
+        &self,
+        world: &mut W,
+        records: &[u8],
+        seen: Seen<'_>,
+    ) -> Result<Vec<Letter>, Refusal> {
+        let BatchVerdict::Violations { violations, .. } = &self.verdict else {
+            return Ok(Vec::new());
+        };
+        let place = world.place();
+        let mut decompressor = Decompressor::default();
+        let (batch, plain) = open(records, &mut decompressor, world.decompression_limits())?;
+        let origin = Origin {
+            topic: &self.topic,
+            partition: self.partition,
+            producer_id: batch.header.producer_id,
+            producer_epoch: batch.header.producer_epoch,
+            base_sequence: batch.header.base_sequence,
+            transactional_id: seen.transactional_id.map(|id| &**id),
+            client_id: seen.client_id,
+            principal: place.principal.as_deref(),
+            client_address: &place.client_address,
+            gateway: &place.gateway,
+            time_ms: place.time_ms,
+        };
+        let mut violations = violations.iter().peekable();
+        let mut letters = Vec::new();
+        for (index, record) in (0u32..).zip(Records::new(plain, batch.header.record_count)) {
+            let Some(violation) = violations.next_if(|violation| violation.record.cast_unsigned() == index)
+            else {
+                continue;
+            };
+            let record = record.map_err(|error| not_written(&error.to_string()))?;
+            let timestamp_ms = batch.header.timestamp_ms_of(&record);
+            letters.push(Letter::of(&record, timestamp_ms, index, violation, &origin));
+        }
+        Ok(letters)
+    }
+
+    /// What of its batch goes to the broker, and what its answer waits for. The verdict is counted.
+    pub fn finish<W: World>(
+        &self,
+        world: &mut W,
+        records: &[u8],
+        client_id: Option<&str>,
+        in_flight: &mut InFlight,
+    ) -> (Goes, Option<Part>) {
+        let topic = world.topic(&self.topic);
+        let resolved = self.resolve(world, records);
+        let fate = match &resolved {
+            Ok((
+                Goes::Instead(_) | Goes::Nothing,
+                Kind::Forwarded { decision: Some(_) } | Kind::DroppedWhole { .. } | Kind::Lettered,
+            )) => Fate::Trimmed,
+            Ok(_) => Fate::Forwarded,
+            Err(_) => Fate::Refused,
+        };
+        world.judged(Judged {
+            topic: &topic,
+            partition: self.partition,
+            client_id,
+            verdict: &self.verdict,
+            fate,
+        });
+        let (goes, state) = match (resolved, self.path()) {
+            (Ok((goes, Kind::Forwarded { decision })), Some(path)) => {
+                if decision.is_none() {
+                    world.passed_whole(path);
+                }
+                let batch = in_flight.sent(&path.of, &path.batch);
+                (goes, State::Forwarded { batch, decision })
+            }
+            (Ok((goes, Kind::DroppedWhole { decision, confirmed })), Some(path)) => {
+                let batch = in_flight.sent(&path.of, &path.batch);
+                let state = State::DroppedWhole {
+                    batch,
+                    decision,
+                    confirmed,
+                };
+                (goes, state)
+            }
+            (Ok((Goes::Nothing, _)), _) => {
+                let response = produce::answer(self.partition, ErrorCode::NONE, None);
+                (
+                    Goes::Nothing,
+                    State::Answered {
+                        refused: None,
+                        response,
+                    },
+                )
+            }
+            (Ok((goes, _)), _) => return (goes, None),
+            (Err(why), _) => {
+                let refused = self.of().map(|of| in_flight.refused(of));
+                let response = why.response(&topic.rules, &self.verdict, self.partition);
+                (Goes::Nothing, State::Answered { refused, response })
+            }
+        };
+        let part = Part {
+            name: self.name.clone(),
+            partition: self.partition,
+            of: self.of().cloned(),
+            state,
+        };
+        (goes, Some(part))
+    }
+
+    fn resolve<W: World>(&self, world: &mut W, records: &[u8]) -> Result<(Goes, Kind), Refusal> {
+        let limits = world.decompression_limits();
+        match &self.way {
+            Way::Done(Done::Planned(path, plan)) => match plan {
+                Plan::Forgotten => Err(Refusal::Code(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, None)),
+                Plan::DroppedWhole { decision, confirmed } => Ok((
+                    Goes::Nothing,
+                    Kind::DroppedWhole {
+                        decision: *decision,
+                        confirmed: *confirmed,
+                    },
+                )),
+                Plan::Forward {
+                    shift,
+                    dropped,
+                    decision,
+                } => {
+                    let base_sequence = sequence::before(path.batch.base_sequence, *shift);
+                    let goes = if !dropped.is_empty() || !self.envelope().is_empty() {
+                        Goes::Instead(self.written(limits, records, dropped, Some(base_sequence))?)
+                    } else if *shift > 0 {
+                        let mut bytes = Vec::with_capacity(records.len());
+                        with_base_sequence(records, base_sequence, &mut bytes);
+                        Goes::Instead(bytes)
+                    } else {
+                        Goes::AsItIs
+                    };
+                    Ok((goes, Kind::Forwarded { decision: *decision }))
+                }
+            },
+            Way::Done(Done::Lettered) => match &self.verdict {
+                BatchVerdict::Violations {
+                    bad_records,
+                    records: count,
+                    ..
+                } => {
+                    let goes = if bad_records.len() == *count {
+                        Goes::Nothing
+                    } else {
+                        Goes::Instead(self.written(limits, records, bad_records, None)?)
+                    };
+                    Ok((goes, Kind::Lettered))
+                }
+                BatchVerdict::ValidUnframed { .. } => {
+                    let nothing = RecordIndexes::default();
+                    let bytes = self.written(limits, records, &nothing, None)?;
+                    Ok((Goes::Instead(bytes), Kind::Untouched))
+                }
+                _ => Ok((Goes::AsItIs, Kind::Untouched)),
+            },
+            Way::Done(Done::Refused(_, why)) => Err(why.clone()),
+            Way::Numbered(_) | Way::Unnumbered { .. } | Way::Unanswered(..) => {
+                Err(not_written("its decision is not made"))
+            }
+        }
+    }
+
+    fn envelope(&self) -> Envelope {
+        match &self.verdict {
+            BatchVerdict::ValidUnframed { envelope, .. } | BatchVerdict::Violations { envelope, .. } => {
+                *envelope
+            }
+            _ => Envelope::default(),
+        }
+    }
+
+    /// The batch without `dropped`, the others in their envelope. `base_sequence`: none keeps the batch's own.
+    fn written(
+        &self,
+        limits: DecompressionLimits,
+        records: &[u8],
+        dropped: &RecordIndexes,
+        base_sequence: Option<i32>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut decompressor = Decompressor::default();
+        let (batch, plain) = open(records, &mut decompressor, limits)?;
+        let envelope = self.envelope();
+        let prefix =
+            |prefix: &'_ Option<Prefix>| prefix.map_or_else(Vec::new, |prefix| prefix.as_bytes().to_vec());
+        let (key_prefix, value_prefix) = (prefix(&envelope.key), prefix(&envelope.value));
+        let addition = RecordEdit::Add(Addition {
+            key_prefix: &key_prefix,
+            value_prefix: &value_prefix,
+            header: None,
+        });
+        let edit = |index| {
+            if dropped.contains(index) {
+                RecordEdit::Drop
+            } else if envelope.is_empty() {
+                RecordEdit::Keep
+            } else {
+                addition
+            }
+        };
+        let base_sequence = base_sequence.unwrap_or(batch.header.base_sequence);
+        let mut bytes = Vec::new();
+        rewrite_batch(&batch, plain, base_sequence, limits.bytes_max, edit, &mut bytes)
+            .map_err(|error| not_written(&error.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match &self.way {
+            Way::Numbered(path) | Way::Unanswered(path, _) | Way::Done(Done::Planned(path, _)) => Some(path),
+            Way::Unnumbered { .. } | Way::Done(_) => None,
+        }
+    }
+
+    /// Whose sequence numbers the batch has.
+    fn of(&self) -> Option<&ProducerPartition> {
+        match &self.way {
+            Way::Done(Done::Refused(of, _)) => of.as_ref(),
+            _ => self.path().map(|path| &path.of),
+        }
+    }
+}
+
+/// What of a batch goes to the broker.
+#[derive(Debug)]
+pub enum Goes {
+    AsItIs,
+    Instead(Vec<u8>),
+    Nothing,
+}
+
+enum Kind {
+    Forwarded {
+        decision: Option<i64>,
+    },
+    DroppedWhole {
+        decision: i64,
+        confirmed: bool,
+    },
+    /// Without sequence numbers, and its bad records are in the log.
+    Lettered,
+    /// Without sequence numbers, and nothing is wrong with it.
+    Untouched,
+}
+
+impl Refusal {
+    fn response(&self, rules: &TopicRules, verdict: &BatchVerdict, partition: i32) -> PartitionResponse {
+        match self {
+            Self::Verdict => produce::refusal(rules, verdict, partition)
+                .unwrap_or_else(|| produce::answer(partition, ErrorCode::INVALID_RECORD, None)),
+            Self::Code(code, message) => produce::answer(partition, *code, message.clone()),
+        }
+    }
+}
+
+/// PC-402: retriable, and "nothing was appended" for every client.
+fn not_written(why: &str) -> Refusal {
+    let code = Code::DeadLetterNotWritten;
+    let line = format!("{code} batch: {why}; ref {}", Ulid::new());
+    Refusal::Code(ErrorCode::NOT_ENOUGH_REPLICAS, Some(line))
+}
+
+fn open<'a>(
+    records: &'a [u8],
+    decompressor: &'a mut Decompressor,
+    limits: DecompressionLimits,
+) -> Result<(Batch<'a>, &'a [u8]), Refusal> {
+    let batch = Batch::read(records).map_err(|error| not_written(&error.to_string()))?;
+    let plain = decompressor
+        .decompress(batch.compression, batch.records, limits)
+        .map_err(|error| not_written(&error.to_string()))?;
+    Ok((batch, plain))
+}
+
+/// What the client is told when the log did not do its part.
+fn refusal<W: World>(world: &mut W, topic: &str, error: &LogError) -> Refusal {
+    world.dead_letter_failed(topic, error);
+    if let LogError::Transaction { code: Some(code), .. } = error {
+        return Refusal::Code(ErrorCode(*code), Some(error.to_string()));
+    }
+    let topic = world.topic(topic);
+    match &topic.rules.action {
+        Action::DeadLetter(dead_letter) if dead_letter.on_failure == OnDeadLetterFailure::Reject => {
+            Refusal::Verdict
+        }
+        _ => not_written(&error.to_string()),
+    }
+}
