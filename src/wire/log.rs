@@ -44,7 +44,9 @@ pub enum LogBatch<'a> {
         header: BatchHeader,
         records: LogRecords<'a>,
     },
-    /// Written by a broker, in the log's own order: a transaction of the header's producer ends here.
+    /// Written by a broker, in the log's own order: a transaction of the header's producer ends here. Its epoch is that
+    /// of the transaction's batches or the one after it: always from transaction version 2 on (KIP-890), before when
+    /// the coordinator has fenced the producer off.
     Control {
         header: BatchHeader,
         /// None for the other kinds of control record, which no topic of ours has, and when compaction took it out.
