@@ -36,6 +36,9 @@ const ON_FAILURE: [(&str, OnDeadLetterFailure); 2] = [
     ("reject", OnDeadLetterFailure::Reject),
 ];
 
+const ENVELOPE_WITHOUT_RAW: &str =
+    "`envelope` goes with `framing: raw` only: other records have framing already";
+
 #[derive(Clone, Copy)]
 enum ActionWord {
     Reject,
@@ -82,10 +85,12 @@ fn policy(node: &Node, reading: &mut Reading<'_>) -> Option<Policy> {
     if let Some(rule) = section.take_section("key", reading) {
         self::rule(rule, &mut policy.key, reading);
     }
-    if let Some(action) = section.take("action").and_then(|node| action(node, reading)) {
+    let action_node = section.take("action");
+    if let Some(action) = action_node.and_then(|node| action(node, reading)) {
         policy.action = action;
     }
-    if let Some(node) = section.take("on_registry_down") {
+    let on_registry_down_node = section.take("on_registry_down");
+    if let Some(node) = on_registry_down_node {
         let words = [("refuse", OnRegistryDown::Refuse), ("pass", OnRegistryDown::Pass)];
         let read = reading.word(node, "on_registry_down", &words);
         policy.on_registry_down = read.unwrap_or(policy.on_registry_down);
@@ -106,9 +111,41 @@ fn policy(node: &Node, reading: &mut Reading<'_>) -> Option<Policy> {
     if let Some(node) = section.take("include_payload") {
         policy.include_payload = reading.boolean(node, "include_payload").unwrap_or_default();
     }
-    envelope(&mut section, reading);
+    if let Some(node) = section.take("envelope") {
+        envelope_of_all(node, &mut policy, reading);
+    }
+    if policy.value.framing.has_envelope() || policy.key.framing.has_envelope() {
+        if let (Some(node), Action::Observe) = (action_node, &policy.action) {
+            let what = "`action: observe` forwards batches untouched, and `envelope: true` gives their records framing";
+            let instead = "write `action: mark`, or no `envelope`".to_owned();
+            reading.report(node.at, what, Some(instead));
+        }
+        if let (Some(node), OnRegistryDown::Pass) = (on_registry_down_node, policy.on_registry_down) {
+            let what = "`on_registry_down: pass` would forward records without the framing that `envelope: true` promises";
+            let instead = "write `on_registry_down: refuse`, or no `envelope`".to_owned();
+            reading.report(node.at, what, Some(instead));
+        }
+    }
     section.finish(reading);
     Some(policy)
+}
+
+/// `envelope` of a whole policy: of its values and of its keys, where they have no framing.
+fn envelope_of_all(node: &Node, policy: &mut Policy, reading: &mut Reading<'_>) {
+    if reading.boolean(node, "envelope") != Some(true) {
+        return;
+    }
+    let mut any = false;
+    for rule in [&mut policy.value, &mut policy.key] {
+        if let (Framing::Raw { envelope, .. }, true) = (&mut rule.framing, rule.level != Level::Off) {
+            *envelope = true;
+            any = true;
+        }
+    }
+    if !any {
+        let instead = "write `framing: raw` in `value` or `key`, or no `envelope`".to_owned();
+        reading.report(node.at, ENVELOPE_WITHOUT_RAW, Some(instead));
+    }
 }
 
 fn topics(node: &Node, reading: &mut Reading<'_>) -> Vec<TopicPattern> {
@@ -137,6 +174,10 @@ fn rule(mut section: Section<'_>, rule: &mut Rule, reading: &mut Reading<'_>) {
         let what = "`level: schema_id` does not go with `framing: raw`: such records carry no schema id";
         reading.report(node.at, what, Some("write `level: payload`".to_owned()));
     }
+    if let (Some(node), Level::Off, true) = (level, rule.level, rule.framing.has_envelope()) {
+        let what = "`level: off` looks at no record, so `envelope: true` would frame what nobody has checked";
+        reading.report(node.at, what, Some("write `level: payload`".to_owned()));
+    }
     if let Some(node) = section.take("subject") {
         match reading.text(node, "subject").as_deref() {
             None => {}
@@ -145,7 +186,6 @@ fn rule(mut section: Section<'_>, rule: &mut Rule, reading: &mut Reading<'_>) {
             Some(literal) => rule.subject = SubjectNaming::Literal(Subject(literal.into())),
         }
     }
-    envelope(&mut section, reading);
     section.finish(reading);
 }
 
@@ -170,11 +210,16 @@ fn framing(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Framing {
             );
         }
     }
+    let mut envelope = false;
+    if let Some(node) = section.take("envelope") {
+        envelope = reading.boolean(node, "envelope").unwrap_or_default();
+        if envelope && word.is_none_or(|word| word == FramingWord::Confluent) {
+            let instead = "write `framing: raw`, or no `envelope`".to_owned();
+            reading.report(node.at, ENVELOPE_WITHOUT_RAW, Some(instead));
+        }
+    }
     match word {
-        Some(FramingWord::Raw) => Framing::Raw {
-            version,
-            envelope: false,
-        },
+        Some(FramingWord::Raw) => Framing::Raw { version, envelope },
         _ => Framing::Confluent,
     }
 }
@@ -230,14 +275,6 @@ fn dead_letter(mut section: Section<'_>, reading: &mut Reading<'_>) -> Action {
         retention,
         on_failure: on_failure.unwrap_or_default(),
     })
-}
-
-fn envelope(section: &mut Section<'_>, reading: &mut Reading<'_>) {
-    if let Some(node) = section.take("envelope")
-        && reading.boolean(node, "envelope") == Some(true)
-    {
-        reading.not_implemented(node.at, "envelope: true");
-    }
 }
 
 fn not_this_word(node: &Node, key: &str, reading: &mut Reading<'_>) {

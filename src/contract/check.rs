@@ -18,7 +18,7 @@ use std::fmt::Display;
 use ulid::Ulid;
 
 /// A buffer that one large batch has grown beyond this is not kept for the next.
-const KEPT_BYTES_MAX: usize = 4 << 20;
+pub(super) const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// What was found about one partition's batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,8 +51,8 @@ pub enum BatchVerdict {
 
 /// Checks batches, one after another, and keeps its buffers.
 pub struct Checker {
-    decompressor: Decompressor,
-    limits: DecompressionLimits,
+    pub(super) decompressor: Decompressor,
+    pub(super) limits: DecompressionLimits,
     format: Option<SchemaType>,
 }
 
@@ -317,14 +317,14 @@ fn subject_unreachable(records: u32, part: Part, rules: &TopicRules, reference: 
     BatchVerdict::RegistryUnreachable { records, line }
 }
 
-fn malformed(records: u32, error: &BatchError, reference: Ulid) -> BatchVerdict {
+pub(super) fn malformed(records: u32, error: &BatchError, reference: Ulid) -> BatchVerdict {
     refused(records, Code::Malformed, error.error_code(), error, reference)
 }
 
 /// INVALID_RECORD in both cases. A broker answers data that its codec cannot read with UNKNOWN_SERVER_ERROR (the
 /// `KafkaException` of `DefaultRecordBatch`), as definitive but mute; CORRUPT_MESSAGE would make the client send
 /// the same bytes for ever, for their CRC was right.
-fn not_decompressed(records: u32, error: &CompressionError, reference: Ulid) -> BatchVerdict {
+pub(super) fn not_decompressed(records: u32, error: &CompressionError, reference: Ulid) -> BatchVerdict {
     let code = match error {
         CompressionError::OverLimit { .. } => Code::OverLimit,
         CompressionError::Malformed { .. } => Code::Malformed,
@@ -332,7 +332,7 @@ fn not_decompressed(records: u32, error: &CompressionError, reference: Ulid) -> 
     refused(records, code, ErrorCode::INVALID_RECORD, error, reference)
 }
 
-fn refused(
+pub(super) fn refused(
     records: u32,
     code: Code,
     error_code: ErrorCode,

@@ -1,6 +1,7 @@
 //! What a topic asks of its records, and the verdict on each. Pure: policies, bytes and schemas in, verdicts out.
 
 pub mod action;
+pub mod amend;
 pub mod check;
 pub mod framing;
 mod part;

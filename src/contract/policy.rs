@@ -33,6 +33,13 @@ pub enum Framing {
     },
 }
 
+impl Framing {
+    #[must_use]
+    pub fn has_envelope(self) -> bool {
+        matches!(self, Self::Raw { envelope: true, .. })
+    }
+}
+
 /// How the governing subject follows from the topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SubjectNaming {

@@ -48,21 +48,26 @@ impl World for Outside<'_> {
     }
 
     fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict {
-        let limits = self.shared.options.limits.decompression;
-        CHECKER.with_borrow_mut(|kept| {
-            let (made_for, checker) = kept.get_or_insert_with(|| (limits, Checker::new(limits)));
-            if *made_for != limits {
-                (*made_for, *checker) = (limits, Checker::new(limits));
-            }
+        let shared = self.shared;
+        with_checker(shared, |checker| {
             let began = Instant::now();
-            let verdict = checker.check(rules, records, self.shared.schemas.as_ref(), &mut Ulid::new);
+            let verdict = checker.check(rules, records, shared.schemas.as_ref(), &mut Ulid::new);
             if let Some(format) = checker.format() {
-                self.shared
-                    .counters
-                    .validation_seconds(format)
-                    .record(began.elapsed());
+                shared.counters.validation_seconds(format).record(began.elapsed());
             }
             verdict
+        })
+    }
+
+    fn amend(
+        &mut self,
+        rules: &TopicRules,
+        records: &[u8],
+        verdict: &BatchVerdict,
+        length_max: usize,
+    ) -> Result<Option<Vec<u8>>, BatchVerdict> {
+        with_checker(self.shared, |checker| {
+            checker.amend(rules, records, verdict, length_max, &mut Ulid::new)
         })
     }
 
@@ -133,6 +138,17 @@ impl World for Outside<'_> {
     fn saw_sasl(&mut self) {
         self.shared.asks_for_sasl.store(true, Ordering::Relaxed);
     }
+}
+
+fn with_checker<R>(shared: &Shared, run: impl FnOnce(&mut Checker) -> R) -> R {
+    let limits = shared.options.limits.decompression;
+    CHECKER.with_borrow_mut(|kept| {
+        let (made_for, checker) = kept.get_or_insert_with(|| (limits, Checker::new(limits)));
+        if *made_for != limits {
+            (*made_for, *checker) = (limits, Checker::new(limits));
+        }
+        run(checker)
+    })
 }
 
 impl AddressMap for Outside<'_> {

@@ -1,7 +1,7 @@
 //! The log's share of every refusal: the same line that the client sees, at a bounded rate.
 
 use super::session::world::{Fate, Judged};
-use crate::contract::BatchVerdict;
+use crate::contract::{Action, BatchVerdict};
 use crate::deadletter::log::LogError;
 use crate::telemetry::metrics::TopicMetrics;
 use std::net::SocketAddr;
@@ -46,6 +46,7 @@ pub fn log(judged: &Judged<'_, Arc<TopicMetrics>>, peer: SocketAddr) {
             let fate = match judged.fate {
                 Fate::Refused => "rejected",
                 Fate::Trimmed => "dead_lettered",
+                Fate::Forwarded if judged.topic.rules.action == Action::Mark => "marked",
                 Fate::Forwarded => "observed",
             };
             warn!(topic, partition = judged.partition, client_id, %peer, fate, "{line}");

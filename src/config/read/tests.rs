@@ -247,10 +247,6 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
             "3:38: `subject: topic_record_name`",
         ),
         (
-            "policies:\n  - { topics: [a], envelope: true }\n",
-            "3:30: `envelope: true`",
-        ),
-        (
             "registry: { external: { urls: [\"http://r\"] } }\n",
             "2:13: `registry.external`",
         ),
@@ -701,6 +697,66 @@ fn what_does_not_go_with_the_framing_is_a_mistake() {
         let found = wrong(&format!(
             "{UPSTREAM}policies: [ {{ topics: [a], value: {text} }} ]\n"
         ));
+        assert_eq!(found, [expected], "{text}");
+    }
+}
+
+#[test]
+fn an_envelope_is_asked_for_of_one_half_of_a_record_or_of_both() {
+    let enveloped = |text: &str| {
+        let options = read(&format!("{UPSTREAM}policies: [ {{ topics: [a], {text} }} ]\n")).unwrap();
+        let policy = options.policies.0[0].clone();
+        (
+            policy.key.framing.has_envelope(),
+            policy.value.framing.has_envelope(),
+        )
+    };
+    assert_eq!(
+        enveloped("value: { framing: raw }, key: { framing: raw }"),
+        (false, false)
+    );
+    assert_eq!(
+        enveloped("value: { framing: raw, envelope: true }, key: { framing: raw }"),
+        (false, true)
+    );
+    assert_eq!(
+        enveloped("value: { framing: raw }, envelope: true"),
+        (false, true)
+    );
+    assert_eq!(
+        enveloped("value: { framing: raw }, key: { framing: raw }, envelope: true"),
+        (true, true)
+    );
+    assert_eq!(enveloped("envelope: false"), (false, false));
+}
+
+#[test]
+fn an_envelope_that_cannot_be_kept_is_a_mistake() {
+    const WITHOUT_RAW: &str =
+        "`envelope` goes with `framing: raw` only: other records have framing already; write `framing: raw`";
+    for (text, expected) in [
+        ("value: { envelope: true }", format!("2:47: {WITHOUT_RAW}, or no `envelope`")),
+        (
+            "value: { level: off, framing: raw, envelope: true }",
+            "2:44: `level: off` looks at no record, so `envelope: true` would frame what nobody has checked; write \
+             `level: payload`"
+                .to_owned(),
+        ),
+        ("envelope: true", format!("2:38: {WITHOUT_RAW} in `value` or `key`, or no `envelope`")),
+        (
+            "value: { framing: raw, envelope: true }, action: observe",
+            "2:77: `action: observe` forwards batches untouched, and `envelope: true` gives their records framing; \
+             write `action: mark`, or no `envelope`"
+                .to_owned(),
+        ),
+        (
+            "value: { framing: raw, envelope: true }, on_registry_down: pass",
+            "2:87: `on_registry_down: pass` would forward records without the framing that `envelope: true` promises; \
+             write `on_registry_down: refuse`, or no `envelope`"
+                .to_owned(),
+        ),
+    ] {
+        let found = wrong(&format!("{UPSTREAM}policies: [ {{ topics: [a], {text} }} ]\n"));
         assert_eq!(found, [expected], "{text}");
     }
 }

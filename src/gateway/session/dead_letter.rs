@@ -3,7 +3,7 @@
 use super::produce;
 use super::settle::{Part, State};
 use super::world::{Fate, Judged, World};
-use crate::contract::{Action, BatchVerdict, Code, Envelope, OnDeadLetterFailure, Prefix, TopicRules};
+use crate::contract::{Action, BatchVerdict, Code, Envelope, OnDeadLetterFailure, Prefix};
 use crate::deadletter::decisions::entry::DeadLetterTopic;
 use crate::deadletter::decisions::in_flight::InFlight;
 use crate::deadletter::decisions::{
@@ -412,7 +412,7 @@ impl Work {
             (Ok((goes, _)), _) => return (goes, None),
             (Err(why), _) => {
                 let refused = self.of().map(|of| in_flight.refused(of));
-                let response = why.response(&topic.rules, &self.verdict, self.partition);
+                let response = why.response(&self.verdict, self.partition);
                 (Goes::Nothing, State::Answered { refused, response })
             }
         };
@@ -565,9 +565,9 @@ enum Kind {
 }
 
 impl Refusal {
-    fn response(&self, rules: &TopicRules, verdict: &BatchVerdict, partition: i32) -> PartitionResponse {
+    fn response(&self, verdict: &BatchVerdict, partition: i32) -> PartitionResponse {
         match self {
-            Self::Verdict => produce::refusal(rules, verdict, partition)
+            Self::Verdict => produce::refusal(verdict, partition)
                 .unwrap_or_else(|| produce::answer(partition, ErrorCode::INVALID_RECORD, None)),
             Self::Code(code, message) => produce::answer(partition, *code, message.clone()),
         }

@@ -18,6 +18,7 @@ pub struct Deciding {
     pub transactional_id: Option<Arc<str>>,
     /// For partitions that do not dead-letter.
     pub answers: Vec<LocalAnswer>,
+    pub replaced: Vec<(usize, Vec<u8>)>,
     /// In the request's order.
     pub works: Vec<Work>,
 }
@@ -92,6 +93,7 @@ impl Session {
         let mut parts = Vec::new();
         let mut works = deciding.works.iter().peekable();
         let mut answers = deciding.answers.iter().peekable();
+        let mut replaced = deciding.replaced.into_iter().peekable();
         for (index, partition) in produce.partitions().enumerate() {
             if answers.next_if(|answer| answer.index == index).is_some() {
                 edits.push(Goes::Nothing);
@@ -100,6 +102,8 @@ impl Session {
                 let (goes, part) = work.finish(world, records, header.client_id, &mut self.in_flight);
                 edits.push(goes);
                 parts.extend(part);
+            } else if let Some((_, records)) = replaced.next_if(|(at, _)| *at == index) {
+                edits.push(Goes::Instead(records));
             } else {
                 edits.push(Goes::AsItIs);
             }

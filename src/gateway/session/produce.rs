@@ -5,7 +5,7 @@ use super::world::{Fate, Judged, Topic, World};
 use crate::contract::{Action, BatchVerdict, Checker, TopicRules};
 use crate::deadletter::decisions::in_flight::InFlight;
 use crate::wire::error_code::ErrorCode;
-use crate::wire::produce_request::{PartitionData, ProduceRequest, TopicRef};
+use crate::wire::produce_request::{PartitionData, PartitionEdit, ProduceRequest, TopicRef};
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, RecordError, TopicName};
 use std::sync::Arc;
 
@@ -25,16 +25,37 @@ pub struct LocalAnswer {
 pub struct Judgement {
     /// For partitions that do not reach the broker.
     pub answers: Vec<LocalAnswer>,
+    /// Records in the place of the client's, by their partition's index in the request.
+    pub replaced: Vec<(usize, Vec<u8>)>,
     /// Of topics that dead-letter, whatever was found of them: the log has a say in it.
     pub works: Vec<Work>,
 }
 
-/// Judges every partition.
+impl Judgement {
+    /// Of a request of which no topic dead-letters.
+    pub fn edit(&self, index: usize) -> PartitionEdit<'_> {
+        let answers = &self.answers;
+        if answers
+            .binary_search_by_key(&index, |answer| answer.index)
+            .is_ok()
+        {
+            return PartitionEdit::LeftOut;
+        }
+        let at = self.replaced.binary_search_by_key(&index, |(at, _)| *at);
+        match at.ok().and_then(|at| self.replaced.get(at)) {
+            Some((_, records)) => PartitionEdit::Replaced(records),
+            None => PartitionEdit::Kept,
+        }
+    }
+}
+
+/// Judges every partition. `room`: by how many bytes the request may grow.
 pub fn judge<W: World>(
     world: &mut W,
     request: &ProduceRequest<'_>,
     client_id: Option<&str>,
     in_flight: &InFlight,
+    mut room: usize,
 ) -> Judgement {
     let mut judgement = Judgement::default();
     let mut last: Option<(TopicRef<'_>, Known<W>)> = None;
@@ -61,7 +82,16 @@ pub fn judge<W: World>(
                     .push(Work::new(index, name, &partition, verdict, in_flight));
                 None
             }
-            Some(topic) => judge_partition(world, &topic, &partition, client_id),
+            Some(topic) => match judge_partition(world, &topic, &partition, client_id, room) {
+                Goes::AsItIs => None,
+                Goes::Instead(records) => {
+                    let before = partition.records.map_or(0, <[u8]>::len);
+                    room = room.saturating_sub(records.len().saturating_sub(before));
+                    judgement.replaced.push((index, records));
+                    None
+                }
+                Goes::Nothing(response) => Some(response),
+            },
             None => Some(answer(partition.partition, ErrorCode::UNKNOWN_TOPIC_ID, None)),
         };
         if let Some(response) = refusal {
@@ -100,18 +130,37 @@ pub fn name_of(topic: TopicRef<'_>) -> TopicName {
     }
 }
 
+/// What of a batch goes to the broker, or what the client is told in its place.
+enum Goes {
+    AsItIs,
+    Instead(Vec<u8>),
+    Nothing(PartitionResponse),
+}
+
 fn judge_partition<W: World>(
     world: &mut W,
     topic: &Arc<Topic<W::Metrics>>,
     partition: &PartitionData<'_>,
     client_id: Option<&str>,
-) -> Option<PartitionResponse> {
-    let verdict = world.check(&topic.rules, partition.records.unwrap_or_default());
-    let refusal = refusal(&topic.rules, &verdict, partition.partition);
-    let fate = if refusal.is_some() {
-        Fate::Refused
-    } else {
-        Fate::Forwarded
+    room: usize,
+) -> Goes {
+    let records = partition.records.unwrap_or_default();
+    let mut verdict = world.check(&topic.rules, records);
+    let mut goes = goes(&topic.rules, &verdict, partition.partition);
+    if let Goes::AsItIs = goes {
+        let length_max = records.len().saturating_add(room);
+        match world.amend(&topic.rules, records, &verdict, length_max) {
+            Ok(None) => {}
+            Ok(Some(amended)) => goes = Goes::Instead(amended),
+            Err(instead) => {
+                goes = self::goes(&topic.rules, &instead, partition.partition);
+                verdict = instead;
+            }
+        }
+    }
+    let fate = match goes {
+        Goes::Nothing(_) => Fate::Refused,
+        Goes::AsItIs | Goes::Instead(_) => Fate::Forwarded,
     };
     world.judged(Judged {
         topic,
@@ -120,14 +169,22 @@ fn judge_partition<W: World>(
         verdict: &verdict,
         fate,
     });
-    refusal
+    goes
 }
 
-/// What the client is told, or `None` when the batch goes on.
-pub fn refusal(rules: &TopicRules, verdict: &BatchVerdict, partition: i32) -> Option<PartitionResponse> {
-    if rules.action == Action::Observe {
-        return None;
+fn goes(rules: &TopicRules, verdict: &BatchVerdict, partition: i32) -> Goes {
+    let goes_on = match verdict {
+        BatchVerdict::Violations { .. } => matches!(rules.action, Action::Observe | Action::Mark),
+        _ => rules.action == Action::Observe,
+    };
+    if goes_on {
+        return Goes::AsItIs;
     }
+    refusal(verdict, partition).map_or(Goes::AsItIs, Goes::Nothing)
+}
+
+/// What the client is told of a batch that does not go on; `None` when there is nothing against it.
+pub fn refusal(verdict: &BatchVerdict, partition: i32) -> Option<PartitionResponse> {
     match verdict {
         BatchVerdict::Unchecked { .. } | BatchVerdict::Valid { .. } | BatchVerdict::ValidUnframed { .. } => {
             None

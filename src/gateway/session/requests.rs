@@ -2,7 +2,7 @@
 
 use super::deciding::Deciding;
 use super::pending::{Forwarded, Handling, Pending};
-use super::produce::{self, Judgement, LocalAnswer};
+use super::produce::{self, LocalAnswer};
 use super::sasl::{Sasl, UNAUTHENTICATED_FRAME_BYTES_MAX};
 use super::world::World;
 use super::{CloseReason, FRAME_HEAD_BYTES, PENDING_MAX, Phase, Position, Session};
@@ -10,7 +10,7 @@ use crate::wire::addresses::carries_addresses;
 use crate::wire::api::{ApiKey, client_api};
 use crate::wire::api_versions;
 use crate::wire::header::{RequestHead, read_request_header, response_header_is_flexible};
-use crate::wire::produce_request::{PartitionEdit, ProduceRequest};
+use crate::wire::produce_request::ProduceRequest;
 use crate::wire::produce_response::ProduceResponse;
 use crate::wire::reader::Reader;
 use crate::wire::writer::Writer;
@@ -172,48 +172,45 @@ impl Session {
         if header.client_id != self.client_id.as_deref() {
             self.client_id = header.client_id.map(Into::into);
         }
-        let Judgement { answers, works } = produce::judge(world, &produce, header.client_id, &self.in_flight);
+        let room = self.limits.frame_bytes_max.saturating_sub(request.len());
+        let judgement = produce::judge(world, &produce, header.client_id, &self.in_flight, room);
         let has_answer = produce.acks != 0;
-        if !works.is_empty() {
+        if !judgement.works.is_empty() {
             self.deciding = Some(Deciding {
                 head,
                 has_answer,
                 transactional_id: produce.transactional_id.map(Into::into),
-                answers,
-                works,
+                answers: judgement.answers,
+                replaced: judgement.replaced,
+                works: judgement.works,
             });
             self.request = Position::Waiting(total);
             self.go_on_deciding(world);
             return Ok(());
         }
+        let untouched = judgement.answers.is_empty() && judgement.replaced.is_empty();
+        let all_refused = !untouched && judgement.answers.len() == produce.partition_count;
+        if untouched {
+            self.up.forward(total);
+        } else {
+            self.scratch.clear();
+            if !all_refused {
+                let header_bytes = request.len() - body.len();
+                Writer::frame(&mut self.scratch, |writer| {
+                    writer.raw(request.get(..header_bytes).unwrap_or_default());
+                    writer.append(|out| produce.write_edited(|index| judgement.edit(index), out));
+                });
+            }
+            self.up.replace(0..total, &self.scratch);
+            self.up.forward(self.scratch.len());
+        }
+        let answers = judgement.answers;
         if answers.is_empty() {
             if has_answer {
                 self.forwarded(head, produce_handling(head.api_version));
             }
-            self.up.forward(total);
             return Ok(());
         }
-        let all_refused = answers.len() == produce.partition_count;
-        self.scratch.clear();
-        if !all_refused {
-            let header_bytes = request.len() - body.len();
-            let edit = |index: usize| {
-                if answers
-                    .binary_search_by_key(&index, |answer| answer.index)
-                    .is_ok()
-                {
-                    PartitionEdit::LeftOut
-                } else {
-                    PartitionEdit::Kept
-                }
-            };
-            Writer::frame(&mut self.scratch, |writer| {
-                writer.raw(request.get(..header_bytes).unwrap_or_default());
-                writer.append(|out| produce.write_edited(edit, out));
-            });
-        }
-        self.up.replace(0..total, &self.scratch);
-        self.up.forward(self.scratch.len());
         if !has_answer {
             return Err(CloseReason::RefusedWithoutAnswer);
         }

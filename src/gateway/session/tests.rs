@@ -3,7 +3,7 @@
 use super::dead_letter::{Operation, OperationId, Outcome};
 use super::world::{Fate, Judged, Place, Topic, World};
 use super::*;
-use crate::contract::{BatchVerdict, Code, Envelope, Part, TopicRules, Violation};
+use crate::contract::{BatchVerdict, Checker, Code, Envelope, Part, TopicRules, Violation};
 use crate::deadletter::decisions::{Next, Path};
 use crate::deadletter::log::LogError;
 use crate::wire::addresses::AddressMap;
@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use std::collections::HashMap;
 use ulid::Ulid;
 
+mod amended;
 mod dead_letters;
 
 const LIMITS: SessionLimits = SessionLimits {
@@ -32,6 +33,8 @@ struct FakeWorld {
     reserved: usize,
     asks_for_sasl: bool,
     log: FakeLog,
+    /// With it, batches are really checked.
+    contract: Option<amended::Contract>,
 }
 
 impl World for FakeWorld {
@@ -40,7 +43,10 @@ impl World for FakeWorld {
     fn topic(&mut self, name: &str) -> Arc<Topic<()>> {
         Arc::new(Topic {
             name: name.into(),
-            rules: dead_letters::rules_for(name),
+            rules: match &self.contract {
+                Some(contract) => contract.policies.rules_for(name),
+                None => dead_letters::rules_for(name),
+            },
             metrics: (),
         })
     }
@@ -52,6 +58,10 @@ impl World for FakeWorld {
         name
     }
     fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict {
+        if let Some(contract) = &self.contract {
+            let mut checker = Checker::new(dead_letters::DECOMPRESSION);
+            return checker.check(rules, records, contract, &mut Ulid::nil);
+        }
         if rules.dead_letter_topic.is_some() {
             return dead_letters::check(records);
         }
@@ -72,6 +82,16 @@ impl World for FakeWorld {
             }],
             envelope: Envelope::default(),
         }
+    }
+    fn amend(
+        &mut self,
+        rules: &TopicRules,
+        records: &[u8],
+        verdict: &BatchVerdict,
+        length_max: usize,
+    ) -> Result<Option<Vec<u8>>, BatchVerdict> {
+        let mut checker = Checker::new(dead_letters::DECOMPRESSION);
+        checker.amend(rules, records, verdict, length_max, &mut Ulid::nil)
     }
     fn judged(&mut self, judged: Judged<'_, ()>) {
         self.fates

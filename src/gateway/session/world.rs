@@ -51,6 +51,15 @@ pub trait World {
     fn topic_name(&mut self, id: [u8; 16]) -> Option<Arc<str>>;
     /// Checks one partition's batch.
     fn check(&mut self, rules: &TopicRules, records: &[u8]) -> BatchVerdict;
+    /// The batch as its verdict wants it forwarded, when that is not as it is; or the verdict in place of that one,
+    /// when it would take more than `length_max` bytes. See [`crate::contract::Checker::amend`].
+    fn amend(
+        &mut self,
+        rules: &TopicRules,
+        records: &[u8],
+        verdict: &BatchVerdict,
+        length_max: usize,
+    ) -> Result<Option<Vec<u8>>, BatchVerdict>;
     fn judged(&mut self, judged: Judged<'_, Self::Metrics>);
     /// What a batch of a topic that dead-letters needs next.
     fn next_step(&mut self, path: &Path) -> Next;

@@ -125,7 +125,7 @@ impl FakeLog {
 
 impl Conversation {
     /// Lets the log do all that it was asked, and what that leads to.
-    fn log(&mut self) -> Vec<&'static str> {
+    pub fn log(&mut self) -> Vec<&'static str> {
         let mut done = Vec::new();
         while !self.world.log.operations.is_empty() {
             done.push(self.world.log.carry_out());
