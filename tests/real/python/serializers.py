@@ -1,10 +1,12 @@
-"""serializers.py REGISTRY BOOTSTRAP TOPIC avro|protobuf|json auto|registered|latest [PROTO]: Confluent's own serializers.
+"""serializers.py REGISTRY BOOTSTRAP TOPIC avro|protobuf|json auto|registered|latest|raw [PROTO]: Confluent's own serializers.
 
 Sends three orders to TOPIC with a string key, reads them back with the deserializer, and prints one line an order
 sent and one an order read. "auto" lets the serializer register its schema; "registered" registers it by hand first
 and forbids the serializer to, so that it only looks it up; "latest" (Protobuf) registers the text of the file PROTO
 and has the serializer take the latest version. Then it sends three bad ones made by hand: another magic
-byte, an unknown schema id, and the good framing with a payload that is cut short; one line each.
+byte, an unknown schema id, and the good framing with a payload that is cut short; one line each. "raw" registers
+the schema by hand and sends the orders without their framing, which the gateway is to put before them: what is read
+must be byte for byte what the serializer made. Of the bad ones it sends the one that is cut short.
 """
 
 import base64
@@ -125,20 +127,24 @@ def send(what, value):
 
 
 payloads = [serialize(order, context) for order in orders]
+# Magic byte and schema id; for Protobuf also the short form of the first message's index.
+framing = 0 if registration != "raw" else 6 if language == "protobuf" else 5
 for payload in payloads:
-    send("sent", payload)
+    send("sent", payload[framing:])
 
 consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topic}-readers", "auto.offset.reset": "earliest"})
 consumer.subscribe([topic])
-for order in orders:
+for order, payload in zip(orders, payloads):
     message = consumer.poll(20)
     if message is None or message.error():
         records.say({"read": None, "error": str(message and message.error())})
         break
-    records.say({"read": deserialize(message.value(), context), "as_sent": deserialize(message.value(), context) == order})
+    as_sent = message.value() == payload and deserialize(message.value(), context) == order
+    records.say({"read": deserialize(message.value(), context), "as_sent": as_sent})
 consumer.close()
 
 good = payloads[0]
-send("bad_magic", b"\x07" + good[1:])
-send("bad_id", b"\x00" + (2**31 - 7).to_bytes(4, "big") + good[5:])
-send("bad_payload", good[:-1])
+if registration != "raw":
+    send("bad_magic", b"\x07" + good[1:])
+    send("bad_id", b"\x00" + (2**31 - 7).to_bytes(4, "big") + good[5:])
+send("bad_payload", good[framing:-1])
