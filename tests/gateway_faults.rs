@@ -171,13 +171,15 @@ async fn a_slow_broker_delays_its_own_client_only() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_down_closes_its_clients_and_serves_again_when_it_is_back() {
+async fn a_broker_that_is_down_resets_its_clients_and_serves_again_when_it_is_back() {
     let house = house().await;
     house.broker.faults().close_listener();
     house.broker.faults().reset_connections();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let mut client = Client::connect(house.address).await;
-    assert!(client.ask(ApiKey::API_VERSIONS, 0, b"").await.is_err());
+    // Not an orderly end: before a first answer franz-go takes that for SASL that is missing, and gives up.
+    let error = client.ask(ApiKey::API_VERSIONS, 0, b"").await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     house.broker.faults().open_listener();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let mut client = Client::connect(house.address).await;

@@ -378,6 +378,12 @@ impl Relay<'_> {
             info!(listener, %peer, target = ?self.target, %reason, "connection closed");
         }
         self.world.shared.budget.release(self.session.reserved_bytes());
+        if matches!(end, End::Dial(_)) {
+            // A broker that is down takes no connections. An orderly close before any answer would say something else:
+            // franz-go concludes that SASL is missing and fails every record. A reset it tries again after.
+            let _ = self.client.reset_on_close();
+            return;
+        }
         // A last word may still be in TLS's own buffer.
         let closing = async {
             let _ = self.client.shutdown().await;

@@ -34,6 +34,17 @@ impl Stream {
     pub fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
+
+    /// Closing it will reset the connection, and throw away what the peer has not received yet.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reset_on_close(&self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.set_zero_linger(),
+            Self::Tls(stream) => stream.get_ref().0.set_zero_linger(),
+        }
+    }
 }
 
 impl AsyncRead for Stream {
