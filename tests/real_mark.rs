@@ -10,6 +10,7 @@
 mod support;
 
 use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 use support::clients::{Client, How, create_topics, python};
 use support::gateway::{Portcullis, Setup};
 use support::kafka::Kafka;
@@ -54,6 +55,8 @@ fn orders(topic: &str, language: Language, count: usize) -> Vec<Record> {
         language.schema_type(),
         language.schema(),
     );
+    // What is older than the broker keeps, it deletes under the reader.
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     (0..count)
         .map(|number| {
             let value = if is_bad(number) {
@@ -62,7 +65,7 @@ fn orders(topic: &str, language: Language, count: usize) -> Vec<Record> {
                 language.good(schema, number as i32)
             };
             let mut record = Record::new(topic, 0, &value).with_key(format!("key-{number}").as_bytes());
-            record.timestamp_ms = Some(1_700_000_000_000 + number as i64 % 5);
+            record.timestamp_ms = Some(now_ms + number as i64 % 5);
             record.headers = vec![
                 ("trace".to_owned(), Some(vec![number as u8])),
                 ("none".to_owned(), None),
