@@ -1,5 +1,6 @@
 //! What a batch is told from others by.
 
+use super::sequence;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -36,6 +37,19 @@ pub struct BatchKey {
     pub record_count: u32,
     /// Of the batch as the client sent it.
     pub crc: u32,
+}
+
+impl BatchKey {
+    /// Whether both have records of the same sequence numbers, and are not the same: then the client has numbered one of
+    /// them anew, because the other was refused.
+    #[must_use]
+    pub fn displaces(&self, other: &Self) -> bool {
+        let (one, another) = (self.base_sequence, other.base_sequence);
+        self.producer_epoch == other.producer_epoch
+            && self != other
+            && (sequence::distance(one, another) < self.record_count
+                || sequence::distance(another, one) < other.record_count)
+    }
 }
 
 #[cfg(test)]

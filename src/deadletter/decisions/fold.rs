@@ -51,6 +51,15 @@ enum State {
     Revoked { at_ms: i64 },
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Transaction {
+    None,
+    /// It has not ended yet.
+    Open,
+    /// It has: what was not confirmed before is no dead letter, although the batch may turn out to be taken.
+    Ended,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Known {
     decision: i64,
@@ -59,8 +68,7 @@ struct Known {
     #[serde(with = "as_text")]
     dropped: RecordIndexes,
     state: State,
-    /// Its transaction has not ended yet.
-    in_transaction: bool,
+    transaction: Transaction,
 }
 
 impl Known {
@@ -69,7 +77,7 @@ impl Known {
     }
 
     fn is_final(&self) -> bool {
-        self.state == State::Confirmed && !self.in_transaction
+        self.state == State::Confirmed && self.transaction != Transaction::Open
     }
 }
 
@@ -97,6 +105,8 @@ pub struct Fold {
     unsettled: BTreeSet<i64>,
     /// Producer ids of transactions that have not ended, with the partitions that decisions speak of.
     transactions: HashMap<i64, BTreeSet<ProducerPartition>>,
+    /// The epochs of the last markers of producers, and when they came.
+    ended: HashMap<i64, (i16, i64)>,
 }
 
 impl Fold {
@@ -137,17 +147,31 @@ impl Fold {
     /// transaction's (KIP-890), before that its own, or the one after when the coordinator ended it.
     pub fn transaction_ended(&mut self, producer_id: i64, epoch: i16, committed: bool) -> Settled {
         let mut settled = Settled::default();
+        self.ended.insert(producer_id, (epoch, self.clock_ms));
         let partitions = self.transactions.remove(&producer_id).unwrap_or_default();
+        let begun = |epochs: &Vec<Epoch>| {
+            let open = |known: &Known| known.transaction == Transaction::Open;
+            let epochs = epochs
+                .iter()
+                .filter(|one| one.number <= epoch && one.known.iter().any(open));
+            epochs.map(|one| one.number).max()
+        };
+        // Of an older epoch are stray copies that were decided on too late.
+        let newest = partitions
+            .iter()
+            .filter_map(|of| self.producers.get(of).and_then(begun))
+            .max();
         for of in partitions {
             let epochs = self.producers.get_mut(&of).into_iter().flatten();
             for known in epochs
                 .filter(|one| one.number <= epoch)
                 .flat_map(|one| &mut one.known)
-                .filter(|known| known.in_transaction)
+                .filter(|known| known.transaction == Transaction::Open)
             {
-                known.in_transaction = false;
+                known.transaction = Transaction::Ended;
                 self.unsettled.remove(&known.decision);
-                if committed && known.state == State::Confirmed {
+                let its_own = newest == Some(known.batch.producer_epoch);
+                if committed && its_own && known.state == State::Confirmed {
                     settled.dead_letters.push(known.decision);
                 } else {
                     settled.dropped.push(known.decision);
@@ -191,6 +215,21 @@ impl Fold {
         older.is_some_and(|(_, end)| sequence::is_before(base_sequence, end))
     }
 
+    /// A decision on another batch that held these sequence numbers, of which nothing has come: it is to be revoked.
+    #[must_use]
+    pub fn displaced(&self, of: &ProducerPartition, batch: &BatchKey) -> Option<i64> {
+        let mut known = self.epoch(of, batch.producer_epoch)?.known.iter();
+        let stale = known.find(|known| known.state == State::Open && known.batch.displaces(batch))?;
+        Some(stale.decision)
+    }
+
+    /// Whether another batch had these sequence numbers, and was taken: this is a stray copy.
+    #[must_use]
+    pub fn is_stray(&self, of: &ProducerPartition, batch: &BatchKey) -> bool {
+        let epoch = self.epoch(of, batch.producer_epoch);
+        epoch.is_some_and(|epoch| epoch.is_taken_by_another(batch))
+    }
+
     /// Producer partitions that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -222,15 +261,31 @@ impl Fold {
                 ..Epoch::default()
             }),
         };
+        if epoch.is_taken_by_another(batch) {
+            return;
+        }
         epoch.touched_ms = self.clock_ms;
+        epoch.displace(batch, self.clock_ms);
         epoch.known.push(Known {
             decision: offset,
             at_ms: self.clock_ms,
             batch: *batch,
             dropped: decision.dropped.clone(),
             state: State::Open,
-            in_transaction: decision.transactional,
+            transaction: match self.ended.get(&of.producer_id) {
+                _ if !decision.transactional => Transaction::None,
+                // With transactions v2, each has its own epoch, and its marker bears the next one.
+                Some((ended, _)) if *ended > batch.producer_epoch => Transaction::Ended,
+                _ => Transaction::Open,
+            },
         });
+        let ended = epoch
+            .known
+            .last()
+            .is_some_and(|known| known.transaction == Transaction::Ended);
+        if ended {
+            return;
+        }
         self.unsettled.insert(offset);
         if decision.transactional {
             let partitions = self.transactions.entry(of.producer_id).or_default();
@@ -263,7 +318,8 @@ impl Fold {
         if let Some(known) = epoch.known.iter_mut().find(|known| known.decision == decision) {
             known.state = State::Confirmed;
         }
-        if !this.in_transaction {
+        epoch.displace(&this.batch, self.clock_ms);
+        if this.transaction == Transaction::None {
             self.unsettled.remove(&decision);
             settled.dead_letters.push(decision);
         }
@@ -302,11 +358,20 @@ impl Fold {
                     kept
                 });
                 let age = now - epoch.touched_ms;
-                let settled = epoch.known.iter().all(Known::is_final);
-                age < EPOCH_KEPT_MS && (epoch.number == newest || age < REVOKED_KEPT_MS || !settled)
+                let final_ones = epoch.known.iter().all(Known::is_final);
+                let is_kept =
+                    age < EPOCH_KEPT_MS && (epoch.number == newest || age < REVOKED_KEPT_MS || !final_ones);
+                if !is_kept {
+                    for known in epoch.known.iter().filter(|known| !known.is_final()) {
+                        unsettled.remove(&known.decision);
+                        settled.dropped.push(known.decision);
+                    }
+                }
+                is_kept
             });
             !epochs.is_empty()
         });
+        self.ended.retain(|_, (_, at_ms)| now - *at_ms < REVOKED_KEPT_MS);
         let producers = &self.producers;
         self.transactions.retain(|_, partitions| {
             partitions.retain(|of| producers.contains_key(of));
@@ -316,6 +381,21 @@ impl Fold {
 }
 
 impl Epoch {
+    /// Sequence numbers of the batch were those of another one, which the broker has taken.
+    fn is_taken_by_another(&self, batch: &BatchKey) -> bool {
+        let mut known = self.known.iter();
+        known.any(|known| known.state == State::Confirmed && known.batch.displaces(batch))
+    }
+
+    /// What the client has numbered anew, as `batch` shows, was not taken under its old number.
+    fn displace(&mut self, batch: &BatchKey, now_ms: i64) {
+        for known in &mut self.known {
+            if known.state == State::Open && known.batch.displaces(batch) {
+                known.state = State::Revoked { at_ms: now_ms };
+            }
+        }
+    }
+
     /// Adds up the oldest confirmed decisions.
     fn shorten(&mut self) {
         while self.known.iter().filter(|known| known.is_final()).count() > KEPT {

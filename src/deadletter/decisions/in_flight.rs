@@ -15,15 +15,85 @@ pub type Ticket = u64;
 struct Sent {
     ticket: Ticket,
     of: ProducerPartition,
+    batch: BatchKey,
     /// One before it on this connection was not taken.
     behind_a_failure: bool,
-    /// It goes to nobody; its client has not been told yet.
+    /// It goes to nobody.
     refused: bool,
+}
+
+impl Sent {
+    fn is_after(&self, other: &Self) -> bool {
+        self.of == other.of
+            && self.batch.producer_epoch == other.batch.producer_epoch
+            && sequence::is_before(other.batch.base_sequence, self.batch.base_sequence)
+    }
+}
+
+/// Where a producer's row is broken in an epoch: the base sequence of the first batch that was not taken. Its client
+/// goes back there, or begins another epoch; what it sends before it knows is behind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gap {
+    producer_epoch: i16,
+    /// The broker has not taken it, or not said so.
+    at_broker: Option<i32>,
+    /// The gateway has refused it: the broker has not heard of it.
+    at_gateway: Option<i32>,
+}
+
+impl Gap {
+    fn is_before(&self, batch: &BatchKey) -> bool {
+        let behind =
+            |gap: Option<i32>| gap.is_some_and(|base| sequence::is_before(base, batch.base_sequence));
+        batch.producer_epoch == self.producer_epoch && (behind(self.at_broker) || behind(self.at_gateway))
+    }
+
+    /// The batch comes, after what is missing or in its place.
+    fn narrow(&mut self, batch: &BatchKey) {
+        let behind = |base: &i32| sequence::is_before(*base, batch.base_sequence);
+        if batch.producer_epoch == self.producer_epoch {
+            self.at_broker = self.at_broker.filter(behind);
+            self.at_gateway = self.at_gateway.filter(behind);
+        } else {
+            *self = Self::default();
+        }
+    }
+
+    /// The broker has taken the batch.
+    fn close_before(&mut self, batch: &BatchKey) {
+        let after = |base: &i32| sequence::is_before(batch.base_sequence, *base);
+        if batch.producer_epoch == self.producer_epoch {
+            self.at_broker = self.at_broker.filter(after);
+            self.at_gateway = self.at_gateway.filter(after);
+        }
+    }
+
+    fn widen(&mut self, batch: &BatchKey, at_gateway: bool) {
+        if batch.producer_epoch != self.producer_epoch {
+            *self = Self {
+                producer_epoch: batch.producer_epoch,
+                ..Self::default()
+            };
+        }
+        let gap = if at_gateway {
+            &mut self.at_gateway
+        } else {
+            &mut self.at_broker
+        };
+        if gap.is_none_or(|base| sequence::is_before(batch.base_sequence, base)) {
+            *gap = Some(batch.base_sequence);
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        self.at_broker.is_none() && self.at_gateway.is_none()
+    }
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct InFlight {
     ends: HashMap<ProducerPartition, (i16, i32)>,
+    gaps: HashMap<ProducerPartition, Gap>,
     sent: VecDeque<Sent>,
     next_ticket: Ticket,
 }
@@ -35,6 +105,19 @@ impl InFlight {
         self.ends.get(of) == Some(&(batch.producer_epoch, batch.base_sequence))
     }
 
+    /// Whether the gateway has refused one before it, to which the client has not gone back yet. The broker has not
+    /// heard of that one, and would take this one if it did not know the producer: answer
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER, and say [`InFlight::refused`].
+    #[must_use]
+    pub fn is_behind_a_refusal(&self, of: &ProducerPartition, batch: &BatchKey) -> bool {
+        self.gaps.get(of).is_some_and(|gap| {
+            gap.producer_epoch == batch.producer_epoch
+                && gap
+                    .at_gateway
+                    .is_some_and(|base| sequence::is_before(base, batch.base_sequence))
+        })
+    }
+
     /// The batch goes to the broker now, or would if anything were left of it.
     pub fn sent(&mut self, of: &ProducerPartition, batch: &BatchKey) -> Ticket {
         let end = sequence::after(batch.base_sequence, batch.record_count);
@@ -42,25 +125,42 @@ impl InFlight {
             self.ends.clear();
         }
         self.ends.insert(of.clone(), (batch.producer_epoch, end));
-        self.push(of, false)
+        self.push(of, batch, false)
     }
 
-    /// The gateway itself refuses a batch: those that come before its client knows are behind a failure.
-    pub fn refused(&mut self, of: &ProducerPartition) -> Ticket {
+    /// The gateway itself refuses a batch.
+    pub fn refused(&mut self, of: &ProducerPartition, batch: &BatchKey) -> Ticket {
         self.broken(of);
-        self.push(of, true)
+        let ticket = self.push(of, batch, true);
+        self.gap(of, batch, true);
+        ticket
     }
 
-    fn push(&mut self, of: &ProducerPartition, refused: bool) -> Ticket {
+    fn push(&mut self, of: &ProducerPartition, batch: &BatchKey, refused: bool) -> Ticket {
+        if let Some(gap) = self.gaps.get_mut(of) {
+            gap.narrow(batch);
+            if gap.is_none() {
+                self.gaps.remove(of);
+            }
+        }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.sent.push_back(Sent {
             ticket,
             of: of.clone(),
-            behind_a_failure: self.sent.iter().any(|sent| sent.refused && sent.of == *of),
+            batch: *batch,
+            behind_a_failure: self.gaps.get(of).is_some_and(|gap| gap.is_before(batch)),
             refused,
         });
         ticket
+    }
+
+    fn gap(&mut self, of: &ProducerPartition, batch: &BatchKey, at_gateway: bool) {
+        if self.gaps.len() >= FOLLOWED_MAX && !self.gaps.contains_key(of) {
+            self.gaps.clear();
+        }
+        let gap = self.gaps.entry(of.clone()).or_default();
+        gap.widen(batch, at_gateway);
     }
 
     /// What was not sent, or was refused, breaks the row: the next batch has to look at the log.
@@ -84,12 +184,29 @@ impl InFlight {
         let Some(this) = self.sent.remove(position) else {
             return;
         };
+        if this.refused {
+            return;
+        }
         if taken {
+            self.taken(&this);
             return;
         }
         self.broken(&this.of);
-        for later in self.sent.iter_mut().filter(|later| later.of == this.of) {
+        self.gap(&this.of, &this.batch, false);
+        for later in self.sent.iter_mut().filter(|later| later.is_after(&this)) {
             later.behind_a_failure = true;
+        }
+    }
+
+    /// Of what comes before it nothing is missing: an answer that was not known is known now.
+    fn taken(&mut self, this: &Sent) {
+        let mut gap = self.gaps.remove(&this.of).unwrap_or_default();
+        gap.close_before(&this.batch);
+        for later in self.sent.iter_mut().filter(|later| later.is_after(this)) {
+            later.behind_a_failure = gap.is_before(&later.batch);
+        }
+        if !gap.is_none() {
+            self.gaps.insert(this.of.clone(), gap);
         }
     }
 }
@@ -142,18 +259,66 @@ mod tests {
         let behind = [second, other, later].map(|ticket| connection.is_behind_a_failure(ticket));
         assert_eq!(behind, [true, false, false]);
         connection.answered(second, false);
-        assert!(connection.is_behind_a_failure(later));
+        assert!(
+            !connection.is_behind_a_failure(later),
+            "the client went back before it"
+        );
     }
 
     #[test]
-    fn what_comes_before_a_client_knows_of_a_refusal_is_behind_it() {
+    fn what_comes_before_a_client_knows_of_a_failure_is_behind_it() {
         let mut connection = InFlight::default();
-        let refused = connection.refused(&of(0));
+        let failed = connection.sent(&of(0), &batch(0));
+        connection.answered(failed, false);
+        let behind = connection.sent(&of(0), &batch(20));
+        assert!(connection.is_behind_a_failure(behind));
+        assert!(
+            !connection.is_behind_a_refusal(&of(0), &batch(20)),
+            "the broker says it"
+        );
+        let again = connection.sent(&of(0), &batch(0));
+        let next = connection.sent(&of(0), &batch(10));
+        let behind = [again, next].map(|ticket| connection.is_behind_a_failure(ticket));
+        assert_eq!(behind, [false, false]);
+    }
+
+    #[test]
+    fn a_batch_that_the_broker_takes_has_no_gap_before_it() {
+        let mut connection = InFlight::default();
+        let unknown = connection.sent(&of(0), &batch(0));
+        let next = connection.sent(&of(0), &batch(10));
+        connection.answered(unknown, false);
+        connection.answered(next, true);
+        let later = connection.sent(&of(0), &batch(20));
+        assert!(!connection.is_behind_a_failure(later));
+
+        let mut connection = InFlight::default();
+        let sent = [0, 10, 20].map(|base| connection.sent(&of(0), &batch(base)));
+        connection.answered(sent[0], false);
+        assert!(connection.is_behind_a_failure(sent[2]));
+        let again = connection.sent(&of(0), &batch(0));
+        connection.answered(sent[1], true);
+        assert!(!connection.is_behind_a_failure(sent[2]));
+        assert!(!connection.is_behind_a_failure(again));
+    }
+
+    #[test]
+    fn what_comes_before_a_client_has_gone_back_to_a_refused_batch_is_behind_it() {
+        let mut connection = InFlight::default();
+        let refused = connection.refused(&of(0), &batch(0));
         let behind = connection.sent(&of(0), &batch(10));
         let other = connection.sent(&of(1), &batch(10));
         assert!(connection.is_behind_a_failure(behind) && !connection.is_behind_a_failure(other));
         connection.answered(refused, false);
+        assert!(connection.is_behind_a_refusal(&of(0), &batch(20)));
+        assert!(connection.is_behind_a_failure(behind));
+        let bumped = BatchKey {
+            producer_epoch: 1,
+            ..batch(20)
+        };
+        assert!(!connection.is_behind_a_refusal(&of(0), &bumped));
         let after = connection.sent(&of(0), &batch(0));
-        assert!(connection.is_behind_a_failure(behind) && !connection.is_behind_a_failure(after));
+        assert!(!connection.is_behind_a_failure(after));
+        assert!(!connection.is_behind_a_refusal(&of(0), &batch(20)));
     }
 }

@@ -14,6 +14,9 @@ pub enum Next {
     JoinTransaction,
     /// Write the decision with the bad records, and fold the log as far as that.
     Decide,
+    /// Revoke this decision, on a batch that had sequence numbers of this one before its client numbered it anew, and
+    /// fold the log as far as that.
+    Revoke(i64),
     Go(Plan),
 }
 
@@ -99,8 +102,12 @@ impl Path {
         if !self.caught_up {
             return Next::CatchUp;
         }
-        if fold.is_forgotten(&self.of, producer_epoch, base_sequence) {
+        if fold.is_forgotten(&self.of, producer_epoch, base_sequence) || fold.is_stray(&self.of, &self.batch)
+        {
             return Next::Go(Plan::Forgotten);
+        }
+        if let Some(stale) = fold.displaced(&self.of, &self.batch) {
+            return Next::Revoke(stale);
         }
         if self.bad.is_empty() || passed.contains(&self.of, &self.batch) {
             return Next::Go(Plan::Forward {

@@ -15,10 +15,16 @@ pub fn before(base: i32, count: u32) -> i32 {
     (base.cast_unsigned().wrapping_sub(count) & MASK).cast_signed()
 }
 
+/// How many numbers `to` is after `from`.
+#[must_use]
+pub fn distance(from: i32, to: i32) -> u32 {
+    to.cast_unsigned().wrapping_sub(from.cast_unsigned()) & MASK
+}
+
 /// Whether `one` comes before `other`, across the wrap: of two numbers the nearer way round counts.
 #[must_use]
 pub fn is_before(one: i32, other: i32) -> bool {
-    let distance = other.cast_unsigned().wrapping_sub(one.cast_unsigned()) & MASK;
+    let distance = distance(one, other);
     distance != 0 && distance <= MASK / 2
 }
 

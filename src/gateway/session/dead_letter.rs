@@ -76,8 +76,11 @@ enum Done {
     Planned(Path, Plan),
     /// Goes on without its bad records.
     Lettered,
-    Refused(Option<ProducerPartition>, Refusal),
+    Refused(Option<Numbers>, Refusal),
 }
+
+/// A batch of a producer with sequence numbers.
+type Numbers = (ProducerPartition, BatchKey);
 
 #[derive(Clone)]
 enum Refusal {
@@ -121,23 +124,27 @@ impl Work {
             BatchVerdict::Refused { .. } | BatchVerdict::RegistryUnreachable { .. }
         );
         let way = match (header, of) {
-            (Some(header), Some(of)) if judged && header.producer_id >= 0 => {
+            (Some(header), Some(of)) if header.producer_id >= 0 => {
                 let batch = BatchKey {
                     producer_epoch: header.producer_epoch,
                     base_sequence: header.base_sequence,
                     record_count: header.record_count.max(0).unsigned_abs(),
                     crc: header.crc,
                 };
-                let follows_on = in_flight.follows_on(&of, &batch);
-                Way::Numbered(Path::new(of, batch, bad, header.is_transactional(), follows_on))
+                if in_flight.is_behind_a_refusal(&of, &batch) {
+                    let why = Refusal::Code(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, None);
+                    Way::Done(Done::Refused(Some((of, batch)), why))
+                } else if judged {
+                    let follows_on = in_flight.follows_on(&of, &batch);
+                    Way::Numbered(Path::new(of, batch, bad, header.is_transactional(), follows_on))
+                } else {
+                    Way::Done(Done::Refused(Some((of, batch)), Refusal::Verdict))
+                }
             }
             (Some(_), Some(of)) if judged && !bad.is_empty() => Way::Unnumbered { of },
             // Nothing is known against it that a broker would not say itself.
             (_, _) if judged => Way::Done(Done::Lettered),
-            (_, of) => Way::Done(Done::Refused(
-                of.filter(|of| of.producer_id >= 0),
-                Refusal::Verdict,
-            )),
+            _ => Way::Done(Done::Refused(None, Refusal::Verdict)),
         };
         Self {
             index,
@@ -169,9 +176,8 @@ impl Work {
                     Next::JoinTransaction => {
                         let Some(id) = seen.transactional_id else {
                             // As a broker answers a transactional batch without an id.
-                            let of = Some(path.of.clone());
                             let why = Refusal::Code(ErrorCode::INVALID_TXN_STATE, None);
-                            self.way = Way::Done(Done::Refused(of, why));
+                            self.way = Way::Done(Done::Refused(numbers(path), why));
                             continue;
                         };
                         Operation::JoinTransaction {
@@ -180,10 +186,19 @@ impl Work {
                             producer_epoch: path.batch.producer_epoch,
                         }
                     }
+                    Next::Revoke(decision) => Operation::Append {
+                        of: path.of.clone(),
+                        entry: Entry::Revoked {
+                            of: path.of.clone(),
+                            decision,
+                        },
+                        letters: Vec::new(),
+                        read_back: true,
+                    },
                     Next::Decide => match self.decision(world, path, records, seen) {
                         Ok(operation) => operation,
                         Err(why) => {
-                            self.way = Way::Done(Done::Refused(Some(path.of.clone()), why));
+                            self.way = Way::Done(Done::Refused(numbers(path), why));
                             continue;
                         }
                     },
@@ -233,18 +248,15 @@ impl Work {
         }
         self.waits_for = None;
         if let Err(error) = outcome {
-            let of = match &self.way {
-                Way::Numbered(path) | Way::Unanswered(path, _) => Some(path.of.clone()),
-                Way::Unnumbered { .. } | Way::Done(_) => None,
-            };
-            self.way = Way::Done(Done::Refused(of, refusal(world, &self.topic, error)));
+            let numbers = self.path().and_then(numbers);
+            self.way = Way::Done(Done::Refused(numbers, refusal(world, &self.topic, error)));
             return true;
         }
         match &mut self.way {
             Way::Numbered(path) => match world.next_step(path) {
                 Next::CatchUp => path.caught_up(),
                 Next::JoinTransaction => path.joined_transaction(),
-                Next::Decide | Next::Go(_) => {}
+                Next::Decide | Next::Revoke(_) | Next::Go(_) => {}
             },
             Way::Unanswered(path, _) => {
                 if let Next::Go(plan) = world.next_step(path) {
@@ -413,7 +425,7 @@ impl Work {
             }
             (Ok((goes, _)), _) => return (goes, None),
             (Err(why), _) => {
-                let refused = self.of().map(|of| in_flight.refused(of));
+                let refused = self.numbers().map(|(of, batch)| in_flight.refused(of, batch));
                 let response = why.response(&self.verdict, self.partition);
                 (Goes::Nothing, State::Answered { refused, response })
             }
@@ -421,7 +433,7 @@ impl Work {
         let part = Part {
             name: self.name.clone(),
             partition: self.partition,
-            of: self.of().cloned(),
+            of: self.numbers().map(|(of, _)| of.clone()),
             state,
         };
         (goes, Some(part))
@@ -535,11 +547,10 @@ impl Work {
         }
     }
 
-    /// Whose sequence numbers the batch has.
-    fn of(&self) -> Option<&ProducerPartition> {
+    fn numbers(&self) -> Option<(&ProducerPartition, &BatchKey)> {
         match &self.way {
-            Way::Done(Done::Refused(of, _)) => of.as_ref(),
-            _ => self.path().map(|path| &path.of),
+            Way::Done(Done::Refused(numbers, _)) => numbers.as_ref().map(|(of, batch)| (of, batch)),
+            _ => self.path().map(|path| (&path.of, &path.batch)),
         }
     }
 }
@@ -574,6 +585,11 @@ impl Refusal {
             Self::Code(code, message) => produce::answer(partition, *code, message.clone()),
         }
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a refusal holds it")]
+fn numbers(path: &Path) -> Option<Numbers> {
+    Some((path.of.clone(), path.batch))
 }
 
 /// PC-402: retriable, and "nothing was appended" for every client.

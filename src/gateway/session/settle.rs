@@ -152,22 +152,19 @@ impl Settling {
                     let code = if taken {
                         ErrorCode::NONE
                     } else {
-                        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+                        // Whether it is in order is as little known as what became of the one before it.
+                        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
                     };
                     add(
                         &mut response,
                         name.clone(),
                         produce::answer(partition, code, None),
                     );
-                    if settled {
-                        in_flight.answered(batch, true);
+                    if settled || !taken {
+                        in_flight.answered(batch, taken);
                         continue;
                     }
-                    let entry = if taken {
-                        confirmed(&of, decision)
-                    } else {
-                        revoked(&of, decision)
-                    };
+                    let entry = confirmed(&of, decision);
                     (of, batch, entry, taken, ErrorCode::NOT_ENOUGH_REPLICAS)
                 }
                 (State::Forwarded { .. } | State::DroppedWhole { .. }, None) => continue,
