@@ -3,6 +3,7 @@
 use super::exit;
 use crate::config::{self, CommandLine, Options};
 use crate::deadletter;
+use crate::deadletter::projector::{self, ProjectorOptions};
 use crate::gateway;
 use crate::registry::{self, Registry};
 use crate::telemetry::health::Health;
@@ -98,6 +99,18 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
         }
     };
     metrics::registry_up().set(1.0);
+    let upstream = options.gateway.upstream.clone();
+    let projector = options
+        .decisions
+        .as_ref()
+        .map(|log| {
+            let options = ProjectorOptions {
+                topic: log.topic.clone(),
+            };
+            projector::start(options, &upstream, health.clone())
+        })
+        .transpose()
+        .map_err(failed("the projector of dead letters"))?;
     let decisions = options
         .decisions
         .map(|log| deadletter::log::start(log, &options.gateway.upstream, health.clone()))
@@ -128,6 +141,9 @@ async fn serve(options: Options) -> Result<ExitCode, Failed> {
     registry.abdicate();
     let down = async {
         gateway.drain().await;
+        if let Some(projector) = projector {
+            projector.stop().await;
+        }
         if let Some(deciding) = deciding {
             deciding.stop().await;
         }

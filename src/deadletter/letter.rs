@@ -123,6 +123,17 @@ impl Letter {
         }
     }
 
+    /// ` 01JD…` for words about it, or nothing when it has none.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        let named = |key: &Bytes| key.strip_prefix(PREFIX.as_bytes()) == Some(b".ref");
+        let header = self.headers.iter().rev().find(|(key, _)| named(key));
+        let value = header.and_then(|(_, value)| value.as_deref());
+        value.map_or_else(String::new, |value| {
+            format!(" {}", String::from_utf8_lossy(value))
+        })
+    }
+
     /// About what it takes in a batch.
     #[must_use]
     pub fn length(&self) -> usize {

@@ -6,3 +6,5 @@
 pub mod decisions;
 pub mod letter;
 pub mod log;
+pub mod projector;
+pub mod topic;

@@ -28,8 +28,6 @@ pub struct Outside<'s> {
     pub shared: &'s Shared,
     pub acceptor: &'s Acceptor,
     pub peer: SocketAddr,
-    /// By the client's certificate.
-    pub principal: Option<String>,
     pub operations: Operations,
 }
 
@@ -109,7 +107,7 @@ impl World for Outside<'_> {
     fn place(&mut self) -> Place {
         Place {
             client_address: self.peer.to_string(),
-            principal: self.principal.clone(),
+            principal: None,
             gateway: Arc::clone(&self.shared.name),
             time_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)

@@ -182,6 +182,28 @@ pub fn config_reload(result: &'static str) -> Counter {
     metrics::counter!("portcullis_config_reload_total", "result" => result)
 }
 
+/// `portcullis_decisions_total{result}`. Of the projector: `projected` (its dead letters are in their topic), `dropped`
+/// (revoked, given up, or its transaction was aborted).
+pub fn decisions(result: &'static str, count: u64) {
+    metrics::counter!("portcullis_decisions_total", "result" => result).increment(count);
+}
+
+/// `portcullis_dead_letters_total`: records written to dead-letter topics.
+pub fn dead_letters(count: u64) {
+    metrics::counter!("portcullis_dead_letters_total").increment(count);
+}
+
+/// `portcullis_projector_lag{partition}`: offsets of a partition of the decision log that are not projected yet.
+pub fn projector_lag(partition: i32, offsets: i64) {
+    metrics::gauge!("portcullis_projector_lag", "partition" => partition.to_string()).set(offsets as f64);
+}
+
+/// `portcullis_projector_errors_total{kind}`: `topic`, `not_authorized`, `too_large`, `refused`, `upstream`, `rebalance`,
+/// `fenced`, `log`, `lost`.
+pub fn projector_error(kind: &'static str) {
+    metrics::counter!("portcullis_projector_errors_total", "kind" => kind).increment(1);
+}
+
 /// What a counter or gauge is before anything happens: rates need the zero.
 fn begin_at_zero() {
     for direction in ["client_in", "client_out", "upstream_in", "upstream_out"] {
@@ -196,6 +218,10 @@ fn begin_at_zero() {
     for state in ["used", "limit"] {
         memory_budget_bytes(state).set(0.0);
     }
+    for result in ["projected", "dropped"] {
+        decisions(result, 0);
+    }
+    dead_letters(0);
     registry_up().set(0.0);
     metrics::gauge!("portcullis_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -233,6 +259,22 @@ fn describe() {
     describe_gauge!(
         "portcullis_memory_budget_bytes",
         "Memory that connections hold, and may hold"
+    );
+    describe_counter!(
+        "portcullis_decisions_total",
+        "Decisions which records leave a batch, by what became of them"
+    );
+    describe_counter!(
+        "portcullis_dead_letters_total",
+        "Records written to dead-letter topics"
+    );
+    describe_gauge!(
+        "portcullis_projector_lag",
+        "Offsets of the decision log that are not projected yet, by its partition"
+    );
+    describe_counter!(
+        "portcullis_projector_errors_total",
+        "Tries to project dead letters that failed, by kind"
     );
     describe_gauge!("portcullis_build_info", "1, with the version as a label");
     describe_gauge!(

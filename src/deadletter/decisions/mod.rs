@@ -23,6 +23,6 @@ pub mod path;
 pub mod sequence;
 
 pub use batch::{BatchKey, ProducerPartition};
-pub use entry::{Decision, Entry};
+pub use entry::{DeadLetterTopic, Decision, Entry};
 pub use fold::{Fold, Settled};
 pub use path::{Next, Path, Plan};

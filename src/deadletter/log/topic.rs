@@ -1,6 +1,7 @@
 //! The log's topic: created when it is missing, looked at when it is there.
 
 use super::DecisionLogOptions;
+use crate::deadletter::topic::create_for_any_time;
 use crate::kafka::client::NewTopic;
 use crate::kafka::{Client, ClientError};
 use kafka_protocol::ResponseError;
@@ -8,7 +9,6 @@ use std::time::Duration;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
 const LOOKS_MAX: usize = 100;
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -16,18 +16,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 const RETENTION_MS: &str = "691200000";
 /// A client's batch with all its headers, whatever the brokers' default is.
 const MESSAGE_BYTES_MAX: &str = "67108864";
-const ANY_TIME: &str = "9223372036854775807";
-
 const CONFIGS: [(&str, &str); 4] = [
     ("cleanup.policy", "delete"),
     ("retention.ms", RETENTION_MS),
     ("max.message.bytes", MESSAGE_BYTES_MAX),
     ("message.timestamp.type", "CreateTime"),
-];
-/// A bad record keeps its timestamp, which may be any. Brokers before 3.6 have no such limits.
-const TIMESTAMP_CONFIGS: [(&str, &str); 2] = [
-    ("message.timestamp.before.max.ms", ANY_TIME),
-    ("message.timestamp.after.max.ms", ANY_TIME),
 ];
 
 pub struct Prepared {
@@ -71,32 +64,22 @@ async fn create(client: &mut Client, options: &DecisionLogOptions, brokers: usiz
             "created with replication factor {replication_factor} instead of {wanted}: there are no more brokers"
         );
     }
-    let mut configs = [CONFIGS.as_slice(), TIMESTAMP_CONFIGS.as_slice()].concat();
-    loop {
-        let topic = NewTopic {
-            name: &options.topic,
-            partitions: options.partitions,
-            replication_factor,
-            configs: &configs,
-        };
-        match client.create_topic(&topic, CREATE_TIMEOUT).await {
-            Ok(()) => {
-                info!(
-                    topic = options.topic,
-                    partitions = options.partitions,
-                    "created the log of decisions"
-                );
-                return Ok(());
-            }
-            Err(error) if error.code() == Some(ResponseError::TopicAlreadyExists) => return Ok(()),
-            Err(error)
-                if error.code() == Some(ResponseError::InvalidConfig) && configs.len() > CONFIGS.len() =>
-            {
-                configs.truncate(CONFIGS.len());
-            }
-            Err(error) => return Err(format!("topic {} cannot be created: {error}", options.topic)),
-        }
+    let topic = NewTopic {
+        name: &options.topic,
+        partitions: options.partitions,
+        replication_factor,
+        configs: &CONFIGS,
+    };
+    match create_for_any_time(client, &topic).await {
+        Ok(()) => info!(
+            topic = options.topic,
+            partitions = options.partitions,
+            "created the log of decisions"
+        ),
+        Err(error) if error.code() == Some(ResponseError::TopicAlreadyExists) => {}
+        Err(error) => return Err(format!("topic {} cannot be created: {error}", options.topic)),
     }
+    Ok(())
 }
 
 /// What somebody else has made of the topic is theirs to decide, but not in silence.
