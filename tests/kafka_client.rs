@@ -19,7 +19,8 @@ use portcullis::kafka::client::{
 use portcullis::kafka::group::{Assigned, Event, MemberOptions, Membership};
 use portcullis::kafka::{HostPort, UpstreamOptions};
 use portcullis::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
-use portcullis::wire::compression::Compression;
+use portcullis::wire::committed::walk_committed;
+use portcullis::wire::compression::{Compression, DecompressionLimits, Decompressor};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -775,4 +776,79 @@ async fn a_java_consumer_shares_a_topic_with_our_member() {
     assert_eq!(all.partitions, [0, 1, 2, 3]);
     assert_eq!(reading.await.unwrap().len(), 2);
     member.leave().await;
+}
+
+/// The values of committed records from `offset` on, by our own reading.
+async fn read_committed(client: &mut Client, partition: Partition<'_>, mut offset: i64) -> Vec<String> {
+    let limits = DecompressionLimits {
+        bytes_max: 1 << 20,
+        ratio_max: 1000,
+    };
+    let end = client.offset(partition, OffsetAt::LatestStable).await.unwrap();
+    let mut decompressor = Decompressor::default();
+    let mut values = Vec::new();
+    while offset < end {
+        let fetched = client.fetch_committed(partition, offset, LIMITS).await.unwrap();
+        assert_eq!(fetched.last_stable_offset, end);
+        let walked = walk_committed(
+            &fetched.records,
+            &fetched.aborted,
+            &mut decompressor,
+            limits,
+            &mut |record| {
+                if record.offset >= offset {
+                    values.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap());
+                }
+            },
+        );
+        assert_eq!(walked.failed, None);
+        offset = walked.next_offset.unwrap();
+    }
+    values
+}
+
+#[tokio::test]
+async fn only_what_is_committed_is_read_up_to_the_first_transaction_that_is_open() {
+    let mut client = client(&KAFKA);
+    create(&mut client, "isolated", 1).await;
+    let partition = at("isolated", 0);
+    let mut first = transactional(&KAFKA, "isolated-1").await;
+    let mut second = transactional(&KAFKA, "isolated-2").await;
+    let mut aborted = first.begin(soon()).await.unwrap();
+    let mut between = second.begin(soon()).await.unwrap();
+    produce(&mut aborted, partition, &["a1", "a2"]).await.unwrap();
+    let middle = produce(&mut between, partition, &["b1"]).await.unwrap();
+    produce(&mut aborted, partition, &["a3"]).await.unwrap();
+    produce(&mut between, partition, &["b2", "b3"]).await.unwrap();
+    assert_eq!(client.offset(partition, OffsetAt::LatestStable).await.unwrap(), 0);
+    aborted.abort(soon()).await.unwrap();
+    between.commit(soon()).await.unwrap();
+    let mut kept = first.begin(soon()).await.unwrap();
+    produce(&mut kept, partition, &["c"]).await.unwrap();
+    kept.commit(soon()).await.unwrap();
+    let mut open = second.begin(soon()).await.unwrap();
+    produce(&mut open, partition, &["open"]).await.unwrap();
+
+    let stable = client.offset(partition, OffsetAt::LatestStable).await.unwrap();
+    let latest = client.offset(partition, OffsetAt::Latest).await.unwrap();
+    // Eight records and three markers.
+    assert_eq!((stable, latest), (10, 11));
+    assert_eq!(
+        read_committed(&mut client, partition, 0).await,
+        ["b1", "b2", "b3", "c"]
+    );
+    // From within the aborted transaction, too.
+    assert_eq!(
+        read_committed(&mut client, partition, middle + 1).await,
+        ["b2", "b3", "c"]
+    );
+
+    // All records have one timestamp.
+    let time = 1_700_000_000_000;
+    let found = client.offset_at_time(partition, time).await.unwrap();
+    assert_eq!(found, Some(0));
+    assert_eq!(client.offset_at_time(partition, -5).await.unwrap(), Some(0));
+    let far = client.offset_at_time(partition, i64::MAX).await.unwrap();
+    assert_eq!(far, None);
+    open.abort(soon()).await.unwrap();
 }

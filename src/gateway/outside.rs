@@ -28,6 +28,8 @@ pub struct Outside<'s> {
     pub shared: &'s Shared,
     pub acceptor: &'s Acceptor,
     pub peer: SocketAddr,
+    /// By the client's certificate.
+    pub principal: Option<String>,
     pub operations: Operations,
 }
 
@@ -107,7 +109,7 @@ impl World for Outside<'_> {
     fn place(&mut self) -> Place {
         Place {
             client_address: self.peer.to_string(),
-            principal: None,
+            principal: self.principal.clone(),
             gateway: Arc::clone(&self.shared.name),
             time_ms: SystemTime::now()
                 .duration_since(UNIX_EPOCH)

@@ -6,6 +6,7 @@ use super::outside::Outside;
 use super::session::{CloseReason, Session, SessionLimits};
 use super::shared::Shared;
 use crate::kafka::{ConnectError, Stream};
+use crate::registry::access::principal::ClientCertificate;
 use crate::telemetry::metrics;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -54,6 +55,7 @@ pub async fn run(client: Stream, peer: SocketAddr, target: Target, acceptor: &Ac
         frame_bytes_max: shared.options.limits.frame_bytes_max,
     };
     let now = Instant::now();
+    let certificate = client.peer_certificate().and_then(ClientCertificate::read);
     let mut relay = Relay {
         client,
         upstream: Upstream::NotYet,
@@ -63,6 +65,8 @@ pub async fn run(client: Stream, peer: SocketAddr, target: Target, acceptor: &Ac
             shared,
             acceptor,
             peer,
+            // As a broker names it by default (`ssl.principal.mapping.rules`).
+            principal: certificate.map(|certificate| format!("User:{}", certificate.distinguished_name)),
             operations: Operations::default(),
         },
         upstream_told_end: false,

@@ -45,6 +45,18 @@ impl Stream {
             Self::Tls(stream) => stream.get_ref().0.set_zero_linger(),
         }
     }
+
+    /// The certificate (DER) that the peer has shown, and its issuer has been found to be one that is trusted.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => {
+                let (_, session) = stream.get_ref();
+                session.peer_certificates()?.first().map(AsRef::as_ref)
+            }
+        }
+    }
 }
 
 impl AsyncRead for Stream {

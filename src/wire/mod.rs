@@ -8,6 +8,7 @@ pub mod batch;
 pub mod batch_rewrite;
 mod record;
 pub mod batch_writer;
+pub mod committed;
 pub mod compression;
 pub mod error_code;
 pub mod header;

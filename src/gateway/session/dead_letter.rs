@@ -95,6 +95,8 @@ enum Refusal {
 pub struct Seen<'a> {
     pub client_id: Option<&'a str>,
     pub transactional_id: Option<&'a Arc<str>>,
+    /// By SASL.
+    pub principal: Option<&'a str>,
     pub has_answer: bool,
 }
 
@@ -351,7 +353,7 @@ impl Work {
             base_sequence: batch.header.base_sequence,
             transactional_id: seen.transactional_id.map(|id| &**id),
             client_id: seen.client_id,
-            principal: place.principal.as_deref(),
+            principal: seen.principal.or(place.principal.as_deref()),
             client_address: &place.client_address,
             gateway: &place.gateway,
             time_ms: place.time_ms,

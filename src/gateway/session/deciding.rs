@@ -71,6 +71,7 @@ impl Session {
         let seen = Seen {
             client_id: header.client_id,
             transactional_id: deciding.transactional_id.as_ref(),
+            principal: self.principal.as_deref(),
             has_answer: deciding.has_answer,
         };
         let mut works = deciding.works.iter_mut().peekable();

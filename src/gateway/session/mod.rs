@@ -124,6 +124,8 @@ pub struct Session {
     pending: VecDeque<Pending>,
     sasl: Sasl,
     client_id: Option<Arc<str>>,
+    /// Whom the client has named in its SASL exchange, `User:alice`.
+    principal: Option<Arc<str>>,
     /// Reused for frames that are written anew.
     scratch: Vec<u8>,
     client: Client,
@@ -150,6 +152,7 @@ impl Session {
             pending: VecDeque::new(),
             sasl: Sasl::None,
             client_id: None,
+            principal: None,
             scratch: Vec::new(),
             client: Client::Talking,
             upstream_ended: false,

@@ -3,13 +3,15 @@
 use super::deciding::Deciding;
 use super::pending::{Forwarded, Handling, Pending};
 use super::produce::{self, LocalAnswer};
-use super::sasl::{Sasl, UNAUTHENTICATED_FRAME_BYTES_MAX};
+use super::sasl::{self, Sasl, UNAUTHENTICATED_FRAME_BYTES_MAX};
 use super::world::World;
 use super::{CloseReason, FRAME_HEAD_BYTES, PENDING_MAX, Phase, Position, Session};
 use crate::wire::addresses::carries_addresses;
 use crate::wire::api::{ApiKey, client_api};
 use crate::wire::api_versions;
-use crate::wire::header::{RequestHead, read_request_header, response_header_is_flexible};
+use crate::wire::header::{
+    RequestHead, read_request_header, request_header_is_flexible, response_header_is_flexible,
+};
 use crate::wire::produce_request::ProduceRequest;
 use crate::wire::produce_response::ProduceResponse;
 use crate::wire::reader::Reader;
@@ -81,11 +83,10 @@ impl Session {
             });
         }
         self.request = match api_key {
-            ApiKey::PRODUCE | ApiKey::SASL_HANDSHAKE => Position::Holding(total),
+            ApiKey::PRODUCE | ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE => Position::Holding(total),
             _ => {
                 let handling = match api_key {
                     ApiKey::API_VERSIONS => Handling::ClipVersions,
-                    ApiKey::SASL_AUTHENTICATE => Handling::SaslAuthenticate,
                     _ if carries_addresses(api_key, version) => Handling::RewriteAddresses,
                     _ => Handling::Relay,
                 };
@@ -156,6 +157,20 @@ impl Session {
                     self.sasl = asked;
                 }
                 self.forwarded(head, Handling::SaslHandshake);
+                self.up.forward(total);
+                Ok(())
+            }
+            ApiKey::SASL_AUTHENTICATE => {
+                let (header, body) = read_request_header(request).map_err(CloseReason::Request)?;
+                let flexible = request_header_is_flexible(head.api_key, header.head.api_version);
+                let token = Reader::new(body)
+                    .nullable_bytes_of(flexible)
+                    .map_err(CloseReason::Request)?;
+                // The last token of SCRAM names nobody.
+                if let Some(principal) = sasl::principal(token.unwrap_or_default()) {
+                    self.principal = Some(principal);
+                }
+                self.forwarded(head, Handling::SaslAuthenticate);
                 self.up.forward(total);
                 Ok(())
             }

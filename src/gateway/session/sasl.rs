@@ -2,6 +2,7 @@
 //! tokens travel without any header (KIP-43), and because memory is small before authentication.
 
 use crate::wire::reader::{Reader, Result};
+use std::sync::Arc;
 
 /// What a broker lets a client send before it is authenticated (`sasl.server.max.receive.size`).
 pub const UNAUTHENTICATED_FRAME_BYTES_MAX: usize = 512 << 10;
@@ -84,9 +85,52 @@ impl Sasl {
     }
 }
 
+/// Who a client says it is in its first token, in Kafka's form `User:name`: PLAIN (RFC 4616), SCRAM (RFC 5802) or an
+/// OAUTHBEARER token with an authorization identity (RFC 7628). Whether that is so, the broker says.
+#[must_use]
+pub fn principal(token: &[u8]) -> Option<Arc<str>> {
+    let token = std::str::from_utf8(token).ok()?;
+    let name = if let Some(rest) = token.strip_prefix("n,") {
+        let (authorization, rest) = rest.split_once(',')?;
+        match rest.strip_prefix("n=") {
+            // A comma and an equals sign in a name are written `=2C` and `=3D`.
+            Some(rest) => rest.split(',').next()?.replace("=2C", ",").replace("=3D", "="),
+            None => authorization.strip_prefix("a=")?.to_owned(),
+        }
+    } else {
+        token.split('\0').nth(1)?.to_owned()
+    };
+    (!name.is_empty()).then(|| format!("User:{name}").into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_token_says_who_it_is() {
+        let said = |token: &[u8]| principal(token).map(|name| name.to_string());
+        assert_eq!(said(b"\0alice\0secret").as_deref(), Some("User:alice"));
+        assert_eq!(said(b"admin\0alice\0secret").as_deref(), Some("User:alice"));
+        assert_eq!(
+            said(b"n,,n=a=2Cb=3Dc,r=fyko+d2lbbFgONRv9qkxdawL").as_deref(),
+            Some("User:a,b=c")
+        );
+        assert_eq!(
+            said(b"n,a=bob,\x01auth=Bearer x\x01\x01").as_deref(),
+            Some("User:bob")
+        );
+        for nobody in [
+            &b""[..],
+            b"\0\0",
+            b"n,,",
+            b"n,,\x01auth=Bearer x",
+            b"\xff\0a\0b",
+            b"c=biws,r=x,p=y",
+        ] {
+            assert_eq!(said(nobody), None, "{nobody:?}");
+        }
+    }
 
     fn mechanism(name: &str) -> Vec<u8> {
         let mut body = (name.len() as i16).to_be_bytes().to_vec();
