@@ -28,38 +28,43 @@ impl<'v> Additions<'v> {
     #[must_use]
     pub fn of(rules: &TopicRules, verdict: &'v BatchVerdict) -> Option<Self> {
         match verdict {
-            BatchVerdict::ValidUnframed { envelope, .. } => Some(Self {
-                bad_records: None,
-                lines: Vec::new(),
-                envelope: *envelope,
-            }),
             BatchVerdict::Violations {
                 bad_records,
                 violations,
                 envelope,
                 ..
-            } => {
-                let marked = if rules.action == Action::Mark {
-                    violations.as_slice()
-                } else {
-                    &[]
-                };
-                let lines: Vec<(u32, String)> = marked
+            } if rules.action == Action::Mark => Some(Self {
+                bad_records: Some(bad_records),
+                lines: violations
                     .iter()
                     .map(|violation| (violation.record.cast_unsigned(), violation.to_string()))
-                    .collect();
-                let nothing = lines.is_empty() && envelope.is_empty();
-                (!nothing).then_some(Self {
-                    bad_records: Some(bad_records),
-                    lines,
-                    envelope: *envelope,
-                })
-            }
+                    .collect(),
+                envelope: *envelope,
+            }),
+            _ => Self::framing(verdict),
+        }
+    }
+
+    /// The framing of those that conform, and nothing else.
+    #[must_use]
+    pub fn framing(verdict: &'v BatchVerdict) -> Option<Self> {
+        let (bad_records, envelope) = match verdict {
+            BatchVerdict::ValidUnframed { envelope, .. } => (None, *envelope),
+            BatchVerdict::Violations {
+                bad_records,
+                envelope,
+                ..
+            } => (Some(bad_records), *envelope),
             BatchVerdict::Unchecked { .. }
             | BatchVerdict::Valid { .. }
             | BatchVerdict::Refused { .. }
-            | BatchVerdict::RegistryUnreachable { .. } => None,
-        }
+            | BatchVerdict::RegistryUnreachable { .. } => return None,
+        };
+        (!envelope.is_empty()).then_some(Self {
+            bad_records,
+            lines: Vec::new(),
+            envelope,
+        })
     }
 
     /// `record`: its index in the batch.

@@ -10,6 +10,7 @@ pub mod schemas;
 pub mod violation;
 
 pub use action::{Action, DeadLetter, OnDeadLetterFailure};
+pub use amend::Additions;
 pub use check::{BatchVerdict, Checker};
 pub use framing::{Envelope, Prefix};
 pub use policy::{

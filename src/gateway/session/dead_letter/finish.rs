@@ -4,10 +4,10 @@ use super::super::produce;
 use super::super::settle::{Part, State};
 use super::super::world::{Fate, Judged, World};
 use super::{Done, Refusal, Way, Work, not_written, open};
-use crate::contract::{BatchVerdict, Envelope, Prefix};
+use crate::contract::{Additions, BatchVerdict};
 use crate::deadletter::decisions::in_flight::InFlight;
 use crate::deadletter::decisions::{Plan, sequence};
-use crate::wire::batch_rewrite::{Addition, RecordEdit, rewrite_batch, with_base_sequence};
+use crate::wire::batch_rewrite::{RecordEdit, rewrite_batch, with_base_sequence};
 use crate::wire::compression::{DecompressionLimits, Decompressor};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record_indexes::RecordIndexes;
@@ -121,7 +121,7 @@ impl Work {
                     decision,
                 } => {
                     let base_sequence = sequence::before(path.batch.base_sequence, *shift);
-                    let goes = if !dropped.is_empty() || !self.envelope().is_empty() {
+                    let goes = if !dropped.is_empty() || Additions::framing(&self.verdict).is_some() {
                         Goes::Instead(self.written(limits, records, dropped, Some(base_sequence))?)
                     } else if *shift > 0 {
                         let mut bytes = Vec::with_capacity(records.len());
@@ -160,15 +160,6 @@ impl Work {
         }
     }
 
-    fn envelope(&self) -> Envelope {
-        match &self.verdict {
-            BatchVerdict::ValidUnframed { envelope, .. } | BatchVerdict::Violations { envelope, .. } => {
-                *envelope
-            }
-            _ => Envelope::default(),
-        }
-    }
-
     /// The batch without `dropped`, the others in their envelope. `base_sequence`: none keeps the batch's own.
     fn written(
         &self,
@@ -179,23 +170,14 @@ impl Work {
     ) -> Result<Vec<u8>, Refusal> {
         let mut decompressor = Decompressor::default();
         let (batch, plain) = open(records, &mut decompressor, limits)?;
-        let envelope = self.envelope();
-        let prefix =
-            |prefix: &'_ Option<Prefix>| prefix.map_or_else(Vec::new, |prefix| prefix.as_bytes().to_vec());
-        let (key_prefix, value_prefix) = (prefix(&envelope.key), prefix(&envelope.value));
-        let addition = RecordEdit::Add(Addition {
-            key_prefix: &key_prefix,
-            value_prefix: &value_prefix,
-            header: None,
-        });
+        let framing = Additions::framing(&self.verdict);
         let edit = |index| {
             if dropped.contains(index) {
-                RecordEdit::Drop
-            } else if envelope.is_empty() {
-                RecordEdit::Keep
-            } else {
-                addition
+                return RecordEdit::Drop;
             }
+            framing
+                .as_ref()
+                .map_or(RecordEdit::Keep, |framing| framing.edit(index))
         };
         let base_sequence = base_sequence.unwrap_or(batch.header.base_sequence);
         let mut bytes = Vec::new();

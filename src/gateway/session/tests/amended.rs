@@ -221,3 +221,15 @@ fn one_request_may_lose_a_dead_letter_and_get_a_mark() {
     assert_eq!((marked[0].1.len(), marked[1].1.len()), (0, 1));
     assert_eq!(talk.world.log.letters.len(), 1);
 }
+
+#[test]
+fn what_is_left_of_a_trimmed_batch_gets_its_framing_too() {
+    let action = Action::DeadLetter(crate::contract::DeadLetter::default());
+    let mut talk = conversation(action, RAW);
+    let mixed = batch(&[&[0x54], &[], &[0x54]]);
+    talk.client(&produce(5, -1, &[("orders", 0, &mixed)]), 1000);
+    talk.log();
+    let framed = (FRAMED.to_vec(), vec![]);
+    assert_eq!(forwarded(&talk.to_upstream), [[framed.clone(), framed]]);
+    assert_eq!(talk.world.log.letters.len(), 1);
+}
