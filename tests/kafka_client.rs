@@ -8,6 +8,8 @@
 
 mod support;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{EndTxnRequest, ProducerId, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
@@ -17,7 +19,7 @@ use portcullis::kafka::client::{
     PartitionOffset, Producer, Transaction, TransactionError, TransactionalProducer,
 };
 use portcullis::kafka::group::{Assigned, Event, MemberOptions, Membership};
-use portcullis::kafka::{HostPort, UpstreamOptions};
+use portcullis::kafka::{ClientError, HostPort, SaslOptions, TokenEndpoint, TokenSource, UpstreamOptions};
 use portcullis::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
 use portcullis::wire::committed::walk_committed;
 use portcullis::wire::compression::{Compression, DecompressionLimits, Decompressor};
@@ -25,11 +27,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::clients::{Client as Program, java};
 use support::kafka::{Extras, Kafka};
 use support::places::scratch;
 use support::process::Leashed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
@@ -45,21 +49,23 @@ static KAFKA_V1: LazyLock<Kafka> = LazyLock::new(|| {
     )
 });
 
-fn client(kafka: &Kafka) -> Client {
-    let servers = kafka.bootstrap();
-    let servers = servers.split(',').map(|server| {
+fn upstream(bootstrap: &str, sasl: Option<SaslOptions>) -> UpstreamOptions {
+    let servers = bootstrap.split(',').map(|server| {
         let (host, port) = server.rsplit_once(':').unwrap();
         HostPort {
             host: host.to_owned(),
             port: port.parse().unwrap(),
         }
     });
-    let options = UpstreamOptions {
+    UpstreamOptions {
         bootstrap_servers: servers.collect(),
         tls: None,
-        sasl: None,
-    };
-    Client::new(&options).unwrap()
+        sasl,
+    }
+}
+
+fn client(kafka: &Kafka) -> Client {
+    Client::new(&upstream(&kafka.bootstrap(), None)).unwrap()
 }
 
 fn soon() -> Instant {
@@ -851,4 +857,140 @@ async fn only_what_is_committed_is_read_up_to_the_first_transaction_that_is_open
     let far = client.offset_at_time(partition, i64::MAX).await.unwrap();
     assert_eq!(far, None);
     open.abort(soon()).await.unwrap();
+}
+
+/// Takes OAUTHBEARER on its SASL listener: tokens that nobody has signed, and a session of four seconds (KIP-368).
+static KAFKA_OAUTH: LazyLock<Kafka> = LazyLock::new(|| {
+    Kafka::start_with(
+        1,
+        Extras {
+            properties: "listener.name.sasl.sasl.enabled.mechanisms=OAUTHBEARER
+listener.name.sasl.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\";
+listener.name.sasl.oauthbearer.connections.max.reauth.ms=4000
+",
+            ..Extras::default()
+        },
+    )
+});
+
+/// An unsigned token (RFC 7519 section 6) that ends so many seconds from now.
+fn token(ends_in: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = i64::try_from(now.as_secs()).unwrap();
+    let claims = format!(
+        r#"{{"sub":"portcullis","iat":{},"exp":{}}}"#,
+        now - 600,
+        now + ends_in
+    );
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.", part(r#"{"alg":"none"}"#), part(&claims))
+}
+
+fn of_tokens(source: TokenSource) -> Client {
+    let sasl = SaslOptions::Token(source);
+    Client::new(&upstream(&KAFKA_OAUTH.sasl_bootstrap(), Some(sasl))).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_of_a_file_opens_a_session_and_the_file_is_read_again_before_it_ends() {
+    let folder = scratch();
+    let file = folder.path().join("token");
+    fs::write(&file, token(3600) + "\n").unwrap();
+    let mut client = of_tokens(TokenSource::File(file.clone()));
+    let began = Instant::now();
+    create(&mut client, "by-token", 1).await;
+    let partition = at("by-token", 0);
+    client.offset(partition, OffsetAt::Latest).await.unwrap();
+
+    // The connections that are open go on without a token; the next ones want a new one.
+    fs::write(&file, token(-5)).unwrap();
+    client.offset(partition, OffsetAt::Latest).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let error = client.offset(partition, OffsetAt::Latest).await.unwrap_err();
+    assert!(matches!(error, ClientError::Sasl { .. }), "{error}");
+    let said = error.to_string();
+    assert!(
+        said.contains("OAUTHBEARER") && said.contains(file.to_str().unwrap()) && !said.contains("eyJ"),
+        "{said}"
+    );
+
+    fs::write(&file, token(3600)).unwrap();
+    for _ in 0..6 {
+        client.offset(partition, OffsetAt::Latest).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    fs::remove_file(&file).unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let error = client.offset(partition, OffsetAt::Latest).await.unwrap_err();
+    assert!(
+        error.is_retriable() && matches!(error, ClientError::Token { .. }),
+        "{error}"
+    );
+}
+
+/// Answers one request after another with `answers`, and returns what was asked.
+async fn token_endpoint(answers: Vec<(u16, String)>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"scope=kafka%20write") {
+                assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
+            }
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            socket.write_all((head + &body).as_bytes()).await.unwrap();
+            asked.push(String::from_utf8(request).unwrap());
+        }
+        asked
+    });
+    (url, serving)
+}
+
+#[tokio::test]
+async fn a_token_is_had_for_client_credentials_from_an_endpoint() {
+    let answers = vec![
+        (401, r#"{"error":"invalid_client"}"#.to_owned()),
+        (200, r#"{"token_type":"bearer"}"#.to_owned()),
+        (
+            200,
+            format!(
+                r#"{{"access_token":"{}","token_type":"bearer","expires_in":60}}"#,
+                token(60)
+            ),
+        ),
+    ];
+    let (url, serving) = token_endpoint(answers).await;
+    let endpoint = TokenEndpoint {
+        url: url.clone(),
+        client_id: "portcullis".to_owned(),
+        client_secret: "hidden".to_owned(),
+        scope: Some("kafka write".to_owned()),
+        ca: Some(KAFKA_OAUTH.authority.certificate()),
+    };
+    let mut client = of_tokens(TokenSource::Endpoint(Box::new(endpoint)));
+    for why in ["401 Unauthorized: invalid_client", "holds no access_token"] {
+        let error = client.metadata("nothing").await.unwrap_err();
+        let said = error.to_string();
+        assert!(error.is_retriable(), "{said}");
+        assert!(
+            said.contains(&url) && said.contains(why) && !said.contains("hidden"),
+            "{said}"
+        );
+    }
+    let view = client.metadata("nothing").await.unwrap();
+    assert_eq!(view.brokers.len(), 1);
+    for asked in serving.await.unwrap() {
+        let (head, body) = asked.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("POST /token HTTP/1.1\r\n"), "{head}");
+        // portcullis:hidden
+        assert!(head.contains("Basic cG9ydGN1bGxpczpoaWRkZW4="), "{head}");
+        assert_eq!(body, "grant_type=client_credentials&scope=kafka%20write");
+    }
 }

@@ -13,7 +13,7 @@ mod support;
 
 use portcullis::kafka::client::NewTopic;
 use portcullis::kafka::{
-    Client as KafkaClient, ClientTls, HostPort, SaslMechanism, SaslOptions, UpstreamOptions,
+    Client as KafkaClient, ClientTls, HostPort, SaslMechanism, SaslOptions, SaslUser, UpstreamOptions,
 };
 use portcullis::registry::log::kafka::KafkaStoreOptions;
 use portcullis::registry::{self, Leadership, Role, StoreOptions};
@@ -665,11 +665,11 @@ async fn the_cluster_is_reached_through_tls_as_a_user_of_each_mechanism() {
                 ca: Some(KAFKA.authority.certificate()),
                 identity: None,
             }),
-            sasl: Some(SaslOptions {
+            sasl: Some(SaslOptions::Password(SaslUser {
                 mechanism,
                 username: USER.to_owned(),
                 password: password.to_owned(),
-            }),
+            })),
             ..upstream(&KAFKA.sasl_tls_bootstrap())
         },
         ..options(topic)

@@ -32,6 +32,24 @@ pub fn host_port(text: &str) -> Result<HostPort, String> {
     })
 }
 
+/// Where `what` (keys, tokens) is had from: whoever could read or change them on their way could make tokens, so they come over
+/// TLS, or do not leave this machine.
+pub fn secret_url(text: &str, what: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|_| "not a URL".to_owned())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user or a password may not be part of it".to_owned());
+    }
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => Ok(text.to_owned()),
+        "http" if here => Ok(text.to_owned()),
+        "http" => Err(format!(
+            "{what} over plain http only from this machine: use https"
+        )),
+        _ => Err("neither https nor http".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,13 +50,16 @@ pub enum ClientError {
         theirs: String,
         ours: VersionRange,
     },
-    #[error("{server} does not accept {mechanism} of user `{username}`: {why}")]
+    #[error("{server} does not accept {mechanism} of {identity}: {why}")]
     Sasl {
         server: HostPort,
         mechanism: &'static str,
-        username: String,
+        /// As whom: a user, or where the token is from.
+        identity: String,
         why: String,
     },
+    #[error("no token from {place}: {why}")]
+    Token { place: String, why: String },
     /// An error code of the protocol, other than 0.
     #[error("{server} refused {request}: {} ({code}){}", error_name(*code), message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
     Refused {
@@ -87,7 +90,11 @@ impl ClientError {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Io { .. } | Self::Timeout { .. } | Self::NoBroker(_) => true,
+            Self::Connect(_)
+            | Self::Io { .. }
+            | Self::Timeout { .. }
+            | Self::NoBroker(_)
+            | Self::Token { .. } => true,
             Self::Refused { .. } => self.code().is_some_and(|error| error.is_retriable()),
             Self::Malformed { .. } | Self::Version { .. } | Self::Sasl { .. } => false,
         }
@@ -327,11 +334,11 @@ impl Connection {
     }
 
     async fn authenticate(&mut self, sasl: &SaslOptions) -> Result<(), ClientError> {
-        let (server, mechanism) = (self.server.clone(), sasl.mechanism.as_str());
+        let (server, mechanism) = (self.server.clone(), sasl.mechanism());
         let refused = |why: String| ClientError::Sasl {
             server: server.clone(),
             mechanism,
-            username: sasl.username.clone(),
+            identity: sasl.identity(),
             why,
         };
         let failed = |error: SaslError| refused(error.to_string());
@@ -341,7 +348,16 @@ impl Connection {
             let offered: Vec<&str> = answer.mechanisms.iter().map(StrBytes::as_str).collect();
             return Err(refused(format!("it offers {}", offered.join(", "))));
         }
-        let mut exchange = Exchange::new(sasl).map_err(failed)?;
+        let mut exchange = match sasl {
+            SaslOptions::Password(user) => Exchange::new(user).map_err(failed)?,
+            SaslOptions::Token(source) => {
+                let token = source.token().await.map_err(|why| ClientError::Token {
+                    place: source.place(),
+                    why,
+                })?;
+                Exchange::bearer(&token)
+            }
+        };
         let mut message = exchange.open();
         for _ in 0..SASL_ROUNDS_MAX {
             let request = SaslAuthenticateRequest::default().with_auth_bytes(message.into());

@@ -12,13 +12,15 @@ pub mod group;
 pub mod sasl;
 pub mod server_tls;
 pub mod stream;
+pub mod token;
 pub mod upstream;
 
 pub use client::{Client, CoordinatorKind};
 pub use cluster::{Broker, Cluster, Learned};
 pub use connect::{ConnectError, Connector};
 pub use connection::{ClientError, Connection};
-pub use sasl::{SaslMechanism, SaslOptions};
+pub use sasl::{SaslMechanism, SaslOptions, SaslUser};
 pub use server_tls::{ClientTrust, ServerTls};
 pub use stream::Stream;
+pub use token::{TokenEndpoint, TokenSource};
 pub use upstream::{ClientTls, HostPort, UpstreamOptions};

@@ -1,9 +1,10 @@
 //! Who we are to a broker: the client's side of SASL. [`Exchange`] is pure, bytes in and bytes out; `Connection`
 //! carries them in SaslHandshake and SaslAuthenticate requests.
 //!
-//! PLAIN is RFC 4616, SCRAM-SHA-256 and SCRAM-SHA-512 are RFC 5802 and 7677. As Kafka's own
-//! (`ScramFormatter`), names and passwords are taken as they are, without SASLprep.
+//! PLAIN is RFC 4616, SCRAM-SHA-256 and SCRAM-SHA-512 are RFC 5802 and 7677, OAUTHBEARER is RFC 7628 (KIP-255). As
+//! Kafka's own (`ScramFormatter`), names and passwords are taken as they are, without SASLprep.
 
+use super::token::TokenSource;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -20,6 +21,7 @@ const ITERATIONS_MAX: u32 = 200_000;
 const MESSAGE_BYTES_MAX: usize = 4096;
 const NONCE_BYTES: usize = 24;
 
+/// The mechanisms that prove a password.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SaslMechanism {
     Plain,
@@ -28,8 +30,6 @@ pub enum SaslMechanism {
 }
 
 impl SaslMechanism {
-    pub const ALL: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
-
     /// As it stands in SaslHandshake and in configurations.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -41,20 +41,48 @@ impl SaslMechanism {
     }
 }
 
+pub const OAUTHBEARER: &str = "OAUTHBEARER";
+
 /// `upstream.sasl`: the identity of our own connections. Clients of the gateway keep theirs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SaslOptions {
+    Password(SaslUser),
+    /// OAUTHBEARER.
+    Token(TokenSource),
+}
+
 #[derive(Clone, PartialEq, Eq)]
-pub struct SaslOptions {
+pub struct SaslUser {
     pub mechanism: SaslMechanism,
     pub username: String,
     pub password: String,
 }
 
-impl std::fmt::Debug for SaslOptions {
+impl std::fmt::Debug for SaslUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SaslOptions")
+        f.debug_struct("SaslUser")
             .field("mechanism", &self.mechanism)
             .field("username", &self.username)
             .finish_non_exhaustive()
+    }
+}
+
+impl SaslOptions {
+    #[must_use]
+    pub fn mechanism(&self) -> &'static str {
+        match self {
+            Self::Password(user) => user.mechanism.as_str(),
+            Self::Token(_) => OAUTHBEARER,
+        }
+    }
+
+    /// For errors: as whom, and nothing secret.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Password(user) => format!("user `{}`", user.username),
+            Self::Token(source) => format!("the token from {}", source.place()),
+        }
     }
 }
 
@@ -81,7 +109,14 @@ pub enum SaslError {
 pub struct Exchange(State);
 
 enum State {
-    Plain { message: Vec<u8> },
+    Plain {
+        message: Vec<u8>,
+    },
+    Bearer {
+        message: Vec<u8>,
+    },
+    /// What the server has against the token; it ends the exchange once this was taken note of.
+    Unwelcome(String),
     Scram(Box<Scram>),
     Done,
 }
@@ -131,10 +166,10 @@ const SHA_512: Kind = Kind {
 impl Exchange {
     /// # Errors
     /// [`SaslError::Random`] when there is no nonce to be had.
-    pub fn new(options: &SaslOptions) -> Result<Self, SaslError> {
-        let kind = match options.mechanism {
+    pub fn new(user: &SaslUser) -> Result<Self, SaslError> {
+        let kind = match user.mechanism {
             SaslMechanism::Plain => {
-                let message = format!("\0{}\0{}", options.username, options.password).into_bytes();
+                let message = format!("\0{}\0{}", user.username, user.password).into_bytes();
                 return Ok(Self(State::Plain { message }));
             }
             SaslMechanism::ScramSha256 => SHA_256,
@@ -144,15 +179,22 @@ impl Exchange {
         SystemRandom::new()
             .fill(&mut nonce)
             .map_err(|_| SaslError::Random)?;
-        Ok(Self::scram(kind, options, STANDARD.encode(nonce)))
+        Ok(Self::scram(kind, user, STANDARD.encode(nonce)))
     }
 
-    fn scram(kind: Kind, options: &SaslOptions, client_nonce: String) -> Self {
+    /// RFC 7628 section 3.1: no channel binding, no other name than the token's, one key and its value.
+    #[must_use]
+    pub fn bearer(token: &str) -> Self {
+        let message = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}").into_bytes();
+        Self(State::Bearer { message })
+    }
+
+    fn scram(kind: Kind, user: &SaslUser, client_nonce: String) -> Self {
         // `saslname`: comma and equals sign are the message's own.
-        let name = options.username.replace('=', "=3D").replace(',', "=2C");
+        let name = user.username.replace('=', "=3D").replace(',', "=2C");
         Self(State::Scram(Box::new(Scram {
             kind,
-            password: options.password.clone(),
+            password: user.password.clone(),
             first_bare: format!("n={name},r={client_nonce}"),
             client_nonce,
             step: Step::First,
@@ -162,13 +204,13 @@ impl Exchange {
     /// The message to open with.
     pub fn open(&mut self) -> Vec<u8> {
         match &mut self.0 {
-            State::Plain { message } => std::mem::take(message),
+            State::Plain { message } | State::Bearer { message } => std::mem::take(message),
             State::Scram(scram) => {
                 scram.step = Step::Challenge;
                 // `n`: no channel binding.
                 format!("n,,{}", scram.first_bare).into_bytes()
             }
-            State::Done => Vec::new(),
+            State::Unwelcome(_) | State::Done => Vec::new(),
         }
     }
 
@@ -180,6 +222,14 @@ impl Exchange {
         match std::mem::replace(&mut self.0, State::Done) {
             // PLAIN's server says nothing but in the response's own error code.
             State::Plain { .. } | State::Done => Ok(None),
+            State::Bearer { .. } if message.is_empty() => Ok(None),
+            // RFC 7628 section 3.2.3: a JSON object that says why, which wants an answer before it is all over.
+            State::Bearer { .. } => {
+                let why = String::from_utf8_lossy(message).chars().take(200).collect();
+                self.0 = State::Unwelcome(why);
+                Ok(Some(vec![1]))
+            }
+            State::Unwelcome(why) => Err(SaslError::Refused(why)),
             State::Scram(mut scram) => {
                 let answer = scram.on(message)?;
                 if answer.is_some() {
@@ -295,8 +345,8 @@ impl Scram {
 mod tests {
     use super::*;
 
-    fn options(mechanism: SaslMechanism, username: &str, password: &str) -> SaslOptions {
-        SaslOptions {
+    fn options(mechanism: SaslMechanism, username: &str, password: &str) -> SaslUser {
+        SaslUser {
             mechanism,
             username: username.to_owned(),
             password: password.to_owned(),
@@ -319,6 +369,25 @@ mod tests {
         let mut exchange = Exchange::new(&options(SaslMechanism::Plain, "tim", "tanstaaftanstaaf")).unwrap();
         assert_eq!(exchange.open(), b"\0tim\0tanstaaftanstaaf");
         assert_eq!(exchange.answer(b""), Ok(None));
+    }
+
+    #[test]
+    fn a_token_is_said_as_rfc_7628_says_and_its_refusal_is_taken_note_of() {
+        let mut exchange = Exchange::bearer("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
+        assert_eq!(
+            exchange.open(),
+            b"n,,\x01auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01"
+        );
+        assert_eq!(exchange.answer(b""), Ok(None));
+
+        let mut exchange = Exchange::bearer("x");
+        exchange.open();
+        let why = br#"{"status":"invalid_token"}"#;
+        assert_eq!(exchange.answer(why), Ok(Some(vec![1])));
+        assert_eq!(
+            exchange.answer(b""),
+            Err(SaslError::Refused(r#"{"status":"invalid_token"}"#.to_owned()))
+        );
     }
 
     #[test]

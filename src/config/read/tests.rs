@@ -271,7 +271,7 @@ fn what_this_release_does_not_have_is_refused_by_its_name_and_place() {
         found,
         [
             "3:9: `upstream.sasl.password` is missing; for example `password: \"${KAFKA_PASSWORD}\"`",
-            "3:22: `mechanism`: `GSSAPI` is not known; known here: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
+            "3:22: `mechanism`: `GSSAPI` is not known; known here: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER",
         ]
     );
 }

@@ -1,5 +1,6 @@
 //! `registry.embedded.security.bearer`: whose tokens are taken.
 
+use crate::config::address;
 use crate::config::section::{Reading, Section};
 use crate::config::units;
 use crate::config::yaml::{Node, Value};
@@ -56,7 +57,9 @@ fn keys(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<KeySourc
     match (file, url) {
         (Some(file), None) => reading.existing(file, "jwks_file").map(KeySource::File),
         (None, Some(url)) => {
-            let url = reading.parsed(url, "jwks_url", "https://idp.example.com/jwks.json", key_set_url);
+            let url = reading.parsed(url, "jwks_url", "https://idp.example.com/jwks.json", |text| {
+                address::secret_url(text, "keys")
+            });
             let ca = ca.map(|node| reading.existing(node, "ca"));
             let refresh = refresh.map_or(Some(REFRESH), |node| {
                 reading.parsed(node, "refresh", "5m", |text| {
@@ -86,21 +89,6 @@ fn keys(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<KeySourc
             reading.report(url.at, "`jwks_file` and `jwks_url` are both there", suggestion);
             None
         }
-    }
-}
-
-/// Whoever could change the keys on their way could make tokens: they come over TLS, or do not leave this machine.
-fn key_set_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text).map_err(|_| "not a URL".to_owned())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("a user or a password may not be part of it".to_owned());
-    }
-    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    match url.scheme() {
-        "https" => Ok(text.to_owned()),
-        "http" if here => Ok(text.to_owned()),
-        "http" => Err("keys over plain http only from this machine: use https".to_owned()),
-        _ => Err("neither https nor http".to_owned()),
     }
 }
 
