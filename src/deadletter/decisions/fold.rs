@@ -126,6 +126,12 @@ impl Fold {
         self.unsettled.first().copied().unwrap_or(self.next_offset)
     }
 
+    /// Whether the decision at this offset may still become dead letters.
+    #[must_use]
+    pub fn is_unsettled(&self, decision: i64) -> bool {
+        self.unsettled.contains(&decision)
+    }
+
     /// Takes in the entry at `offset`.
     pub fn apply(&mut self, offset: i64, timestamp_ms: i64, entry: &Entry) -> Settled {
         self.clock_ms = self.clock_ms.max(timestamp_ms);

@@ -1,5 +1,6 @@
 //! What the projector's group commits for a partition of the log: how far its dead letters are in their topics, and
-//! where the next owner has to begin to read to know of every decision that is not settled by then.
+//! where the next owner has to begin to read to know of every decision that is not settled by then, and of transactions
+//! that ended not long before.
 //!
 //! ```text
 //! log        … │ decision 17 │ … │ decision 40 │ … │ confirmed 40 │ confirmed 17 │ …

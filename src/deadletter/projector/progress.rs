@@ -9,6 +9,12 @@ use crate::wire::log::LogRecord;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+/// The fold knows for so long which transactions have ended, so that a stray copy that is decided on later waits for no
+/// other (`REVOKED_KEPT_MS`): the next owner has to know them, too.
+const MARKERS_REPLAYED_MS: i64 = 10 * 60 * 1000;
+/// Of the markers of one second the first is enough.
+const MARKERS_INTERVAL_MS: i64 = 1000;
+
 /// The dead letters of one entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pending {
@@ -40,6 +46,9 @@ pub struct Progress {
     held: usize,
     held_max: usize,
     due: VecDeque<Due>,
+    /// The latest timestamp in the log, and the markers not long before it: offset, time.
+    clock_ms: i64,
+    markers: VecDeque<(i64, i64)>,
     /// What was projected last.
     committed: Position,
     /// Decisions whose records will never be dead letters.
@@ -59,6 +68,8 @@ impl Progress {
             held: 0,
             held_max,
             due: VecDeque::new(),
+            clock_ms: 0,
+            markers: VecDeque::new(),
             committed: position,
             dropped: 0,
         }
@@ -85,6 +96,7 @@ impl Progress {
                 letters,
                 ..
             } => {
+                self.clock_ms = self.clock_ms.max(*timestamp_ms);
                 let settled = self.fold.apply(offset, *timestamp_ms, entry);
                 self.keep(offset, entry, letters);
                 self.settle(offset, settled);
@@ -97,9 +109,26 @@ impl Progress {
             } => {
                 let settled = self.fold.transaction_ended(*producer_id, *epoch, *committed);
                 self.fold.advance_to(offset + 1);
+                self.remember_marker(offset);
                 self.settle(offset, settled);
             }
             Item::Unknown { .. } => {}
+        }
+    }
+
+    fn remember_marker(&mut self, offset: i64) {
+        let now = self.clock_ms;
+        let recent = |at_ms: i64, ms: i64| now - at_ms < ms;
+        while self
+            .markers
+            .front()
+            .is_some_and(|(_, at_ms)| !recent(*at_ms, MARKERS_REPLAYED_MS))
+        {
+            self.markers.pop_front();
+        }
+        let last = self.markers.back();
+        if last.is_none_or(|(_, at_ms)| !recent(*at_ms, MARKERS_INTERVAL_MS)) {
+            self.markers.push_back((offset, now));
         }
     }
 
@@ -111,9 +140,8 @@ impl Progress {
     fn keep(&mut self, offset: i64, entry: &Entry, letters: &[LogRecord<'_>]) {
         let (topic, partition, target) = match entry {
             Entry::Decision(decision) => {
-                let held = self.fold.held(&decision.of, &decision.batch);
-                if held.is_none_or(|held| held.decision != offset) {
-                    // Another decision on that batch came first.
+                if !self.fold.is_unsettled(offset) {
+                    // Another decision on that batch came first, or it came too late.
                     return;
                 }
                 (&decision.of.topic, decision.of.partition, &decision.target)
@@ -164,9 +192,14 @@ impl Progress {
 
     /// Where all of what was taken in would be projected.
     fn position(&self) -> Position {
+        let unsettled = self.fold.unsettled_from();
+        let marker = self
+            .markers
+            .iter()
+            .find(|(_, at_ms)| self.clock_ms - at_ms < MARKERS_REPLAYED_MS);
         Position {
             cursor: self.fold.next_offset(),
-            replay: self.fold.unsettled_from(),
+            replay: marker.map_or(unsettled, |(offset, _)| unsettled.min(*offset)),
         }
     }
 

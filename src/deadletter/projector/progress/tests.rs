@@ -91,7 +91,8 @@ impl Log {
                     });
                     progress.take(&Item::Entry {
                         offset,
-                        timestamp_ms: offset,
+                        // So that the bounds in time matter.
+                        timestamp_ms: offset * 3000,
                         entry: entry.clone(),
                         letters: letters.collect(),
                     });
@@ -255,6 +256,31 @@ fn records_of_producers_without_sequences_are_due_at_once() {
     let mut out = Vec::new();
     project(&log, &mut progress, 1 << 20, 1, &mut out);
     assert_eq!(out, ["plain"]);
+}
+
+#[test]
+fn a_new_owner_knows_which_transactions_have_ended_not_long_before() {
+    let mut log = Log::default();
+    let marker = log.add(Logged::Ended {
+        producer_id: 1,
+        committed: false,
+    });
+    let done = log.add(decision(2, 0, false, &["done"]));
+    log.add(confirmed(2, done));
+    let mut progress = Progress::new(Position::at(0), 1 << 20);
+    log.read(&mut progress, 3);
+    assert_eq!(progress.position().replay, marker);
+    for base_sequence in 1..=MARKERS_REPLAYED_MS / 3000 {
+        let decision = log.add(decision(
+            3,
+            i32::try_from(base_sequence).unwrap() * 10,
+            false,
+            &[],
+        ));
+        log.add(confirmed(3, decision));
+    }
+    log.read(&mut progress, usize::MAX);
+    assert_eq!(progress.position().replay, log.end);
 }
 
 /// A log of several producers, some of them transactional, whose batches are decided, decided twice, refused and tried
