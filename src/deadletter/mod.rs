@@ -8,3 +8,6 @@ pub mod letter;
 pub mod log;
 pub mod projector;
 pub mod topic;
+
+#[cfg(test)]
+mod simulation;
