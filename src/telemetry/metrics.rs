@@ -182,8 +182,9 @@ pub fn config_reload(result: &'static str) -> Counter {
     metrics::counter!("portcullis_config_reload_total", "result" => result)
 }
 
-/// `portcullis_decisions_total{result}`. Of the projector: `projected` (its dead letters are in their topic), `dropped`
-/// (revoked, given up, or its transaction was aborted).
+/// `portcullis_decisions_total{result}`. Of this gateway's appends to the log: `decided`, `confirmed`, `revoked`, `lettered`
+/// (bad records without sequence numbers), `failed`. Of the projector: `projected` (its dead letters are in their topic),
+/// `dropped` (revoked, given up, or its transaction was aborted).
 pub fn decisions(result: &'static str, count: u64) {
     metrics::counter!("portcullis_decisions_total", "result" => result).increment(count);
 }
@@ -218,7 +219,15 @@ fn begin_at_zero() {
     for state in ["used", "limit"] {
         memory_budget_bytes(state).set(0.0);
     }
-    for result in ["projected", "dropped"] {
+    for result in [
+        "decided",
+        "confirmed",
+        "revoked",
+        "lettered",
+        "failed",
+        "projected",
+        "dropped",
+    ] {
         decisions(result, 0);
     }
     dead_letters(0);

@@ -91,6 +91,17 @@ struct LettersJson {
 }
 
 impl Entry {
+    /// What it is counted as.
+    #[must_use]
+    pub fn result(&self) -> &'static str {
+        match self {
+            Self::Decision(_) => "decided",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Revoked { .. } => "revoked",
+            Self::Letters { .. } => "lettered",
+        }
+    }
+
     /// How many records after the entry's own belong to it.
     #[must_use]
     pub fn records(&self) -> u32 {

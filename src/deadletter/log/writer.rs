@@ -6,6 +6,7 @@ use crate::deadletter::decisions::Entry;
 use crate::deadletter::letter::Letter;
 use crate::kafka::Client;
 use crate::kafka::client::Written;
+use crate::telemetry::metrics;
 use kafka_protocol::ResponseError;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
@@ -98,6 +99,7 @@ async fn append(place: &Place, client: &mut Client, mut batch: Vec<Appending>) -
             let mut offset = base_offset;
             for one in batch {
                 let records = one.records();
+                metrics::decisions(one.entry.result(), 1);
                 let _ = one.reply.send(Ok(offset));
                 offset += records;
             }
@@ -112,6 +114,7 @@ async fn append(place: &Place, client: &mut Client, mut batch: Vec<Appending>) -
                 LogError::NotWritten { topic, why }
             };
             for one in batch {
+                metrics::decisions("failed", 1);
                 let _ = one.reply.send(Err(error.clone()));
             }
             Vec::new()
