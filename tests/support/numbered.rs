@@ -3,11 +3,13 @@
 
 use super::clients::{java, java_of, python};
 use super::places::{built, scratch};
-use super::process::{eventually, run_for};
+use super::process::run_for;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::thread::JoinHandle;
+use std::path::Path;
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const RUN: i32 = 16;
@@ -76,6 +78,22 @@ impl Stream {
             || self.thousandth(partition, !(number / RUN)) < self.bad * 2 / 5
     }
 
+    /// `program` with what all of them take.
+    fn command(&self, program: Vec<String>, name: &str, bootstrap: &str, folder: &Path) -> Vec<String> {
+        let numbers = [
+            self.partitions,
+            self.schema as i32,
+            self.seed,
+            self.bad,
+            self.rate as i32,
+        ];
+        let mut command = [program, vec![name.to_owned(), self.topic.clone()]].concat();
+        command.extend(numbers.iter().map(i32::to_string));
+        command.push(folder.to_str().unwrap().to_owned());
+        command.push(format!("bootstrap.servers={bootstrap}"));
+        command
+    }
+
     fn thousandth(&self, partition: i32, number: i32) -> i32 {
         let mixed = (number as u32)
             .wrapping_mul(0x9E37_79B1)
@@ -84,6 +102,20 @@ impl Stream {
         let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2C1B_3C6D);
         let mixed = (mixed ^ (mixed >> 12)).wrapping_mul(0x297A_2D39);
         ((mixed ^ (mixed >> 15)) % 1000) as i32
+    }
+}
+
+/// Several programs at once take their time on a machine that has other things to do.
+fn await_start(program: &JoinHandle<Vec<Value>>, started: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !started.exists() {
+        assert!(!program.is_finished(), "{} ended by itself", started.display());
+        assert!(
+            Instant::now() < deadline,
+            "{} was not acknowledged anything",
+            started.display()
+        );
+        sleep(Duration::from_millis(20));
     }
 }
 
@@ -99,28 +131,14 @@ impl Producers {
         let running: Vec<_> = senders
             .iter()
             .map(|&sender| {
-                let arguments = [
-                    sender.name().to_owned(),
-                    stream.topic.clone(),
-                    stream.partitions.to_string(),
-                    stream.schema.to_string(),
-                    stream.seed.to_string(),
-                    stream.bad.to_string(),
-                    stream.rate.to_string(),
-                    folder.path().to_str().unwrap().to_owned(),
-                    format!("bootstrap.servers={bootstrap}"),
-                ];
-                let mut command = [sender.program(), arguments.to_vec()].concat();
+                let mut command = stream.command(sender.program(), sender.name(), bootstrap, folder.path());
                 command.extend(sender.settings().iter().map(|&setting| setting.to_owned()));
                 let thread = std::thread::spawn(move || run_for(SECONDS_MAX, &command).json_lines());
                 (sender, thread)
             })
             .collect();
         for (sender, thread) in &running {
-            eventually(&format!("{sender:?} is acknowledged a record"), || {
-                assert!(!thread.is_finished(), "{sender:?} ended by itself");
-                folder.path().join(sender.name()).exists()
-            });
+            await_start(thread, &folder.path().join(sender.name()));
         }
         Self { running, folder }
     }
@@ -147,6 +165,161 @@ impl Producers {
             }
         }
         sent
+    }
+}
+
+/// A Java producer that sends them in transactions (`tests/real/java/TransactNumbered.java`).
+pub struct Transacting {
+    thread: JoinHandle<Vec<Value>>,
+    folder: TempDir,
+}
+
+impl Transacting {
+    const NAME: &'static str = "transactional";
+    /// Records of one transaction in one partition.
+    const SIZE: i32 = 4;
+
+    /// `stream.rate` is in transactions.
+    pub fn start(bootstrap: &str, stream: &Stream) -> Self {
+        let folder = scratch();
+        let command = stream.command(java("TransactNumbered"), Self::NAME, bootstrap, folder.path());
+        let thread = std::thread::spawn(move || run_for(SECONDS_MAX, &command).json_lines());
+        await_start(&thread, &folder.path().join(Self::NAME));
+        Self { thread, folder }
+    }
+
+    /// How each transaction ended, as its producer knows it.
+    pub fn stop(self) -> Vec<Ending> {
+        std::fs::write(self.folder.path().join("end"), "").unwrap();
+        let lines = self.thread.join().expect("the producer of transactions failed");
+        lines
+            .iter()
+            .map(|line| match line["ending"].as_str() {
+                Some("committed") => Ending::Committed,
+                Some("aborted") => Ending::Aborted,
+                _ => Ending::Unknown,
+            })
+            .collect()
+    }
+}
+
+/// A Java program that copies a topic in transactions (`tests/real/java/CopyInTransactions.java`).
+pub struct Copying(JoinHandle<Vec<Value>>);
+
+impl Copying {
+    /// Until `end` is a file and all is copied.
+    pub fn start(bootstrap: &str, from: &str, to: &str, end: &Path) -> Self {
+        let arguments = [
+            from.to_owned(),
+            to.to_owned(),
+            format!("until:{}", end.display()),
+            format!("bootstrap.servers={bootstrap}"),
+        ];
+        let command = [java("CopyInTransactions"), arguments.to_vec()].concat();
+        Self(std::thread::spawn(move || {
+            run_for(SECONDS_MAX, &command).json_lines()
+        }))
+    }
+
+    /// What it says at its end.
+    pub fn wait(self) -> Value {
+        self.0.join().expect("the copier failed")[0].clone()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    Committed,
+    Aborted,
+    /// Its producer met a fatal error while it committed.
+    Unknown,
+}
+
+/// What became of transactions.
+#[derive(Default, Debug)]
+pub struct TransactionTally {
+    pub committed: usize,
+    pub aborted: usize,
+    pub unknown: usize,
+    pub good: usize,
+    pub dead_letters: usize,
+    /// Transactions of which something is missing, is there twice, or should not be there; and what was found of each
+    /// of their records.
+    pub torn: Vec<(usize, Ending, Vec<usize>)>,
+}
+
+impl TransactionTally {
+    /// Reads both topics from the brokers.
+    pub fn of(bootstrap: &str, stream: &Stream, endings: &[Ending]) -> Self {
+        let mut tally = Self::default();
+        let committed_bad = endings
+            .iter()
+            .enumerate()
+            .filter(|(_, ending)| **ending == Ending::Committed)
+            .flat_map(|(at, _)| Self::records(stream, at))
+            .filter(|(_, bad)| *bad)
+            .count();
+        let topic = held(bootstrap, &stream.topic);
+        let letters = dead_letters(bootstrap, &format!("{}.dlq", stream.topic), committed_bad);
+        [tally.good, tally.dead_letters] = [topic.len(), letters.len()];
+        let count = |held: Vec<(i32, Name)>| {
+            held.into_iter()
+                .fold(BTreeMap::<Name, usize>::new(), |mut counts, (_, name)| {
+                    *counts.entry(name).or_default() += 1;
+                    counts
+                })
+        };
+        let counts = [count(topic), count(letters)];
+        for (at, ending) in endings.iter().enumerate() {
+            // In the one where it belongs; in the other it must not be.
+            let found: Vec<usize> = Self::records(stream, at)
+                .flat_map(|(name, bad)| {
+                    let of = |bad: bool| counts[usize::from(bad)].get(&name).copied().unwrap_or(0);
+                    [of(bad), if of(!bad) == 0 { of(bad) } else { usize::MAX }]
+                })
+                .collect();
+            let all = |wanted: usize| found.iter().all(|found| *found == wanted);
+            let (count, whole) = match ending {
+                Ending::Committed => (&mut tally.committed, all(1)),
+                Ending::Aborted => (&mut tally.aborted, all(0)),
+                Ending::Unknown => (&mut tally.unknown, all(0) || all(1)),
+            };
+            *count += 1;
+            if !whole {
+                tally.torn.push((at, *ending, found));
+            }
+        }
+        tally
+    }
+
+    /// What transaction `at` sent, and whether it is bad.
+    fn records(stream: &Stream, at: usize) -> impl Iterator<Item = (Name, bool)> {
+        let first = at as i32 * Transacting::SIZE;
+        (first..first + Transacting::SIZE).flat_map(move |number| {
+            (0..stream.partitions).map(move |partition| {
+                let bad = at % 8 == 5 || stream.is_bad(partition, number);
+                ((Transacting::NAME.to_owned(), partition, number), bad)
+            })
+        })
+    }
+}
+
+impl fmt::Display for TransactionTally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            committed,
+            aborted,
+            unknown,
+            good,
+            dead_letters,
+            torn,
+        } = self;
+        write!(
+            f,
+            "{committed} transactions committed, {aborted} aborted, {unknown} of unknown ending; the topic holds {good}, \
+             {dead_letters} dead letters; {} torn",
+            torn.len()
+        )
     }
 }
 
@@ -191,11 +364,11 @@ fn dead_letters(bootstrap: &str, topic: &str, wanted: usize) -> Vec<(i32, Name)>
         if seen.len() >= wanted {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        sleep(Duration::from_secs(1));
         seen = held(bootstrap, topic);
     }
     // What comes twice comes after what comes once.
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    sleep(Duration::from_secs(2));
     held(bootstrap, topic)
 }
 

@@ -79,6 +79,9 @@ func main() {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(5*time.Millisecond),
 		kgo.MetadataMinAge(250*time.Millisecond),
+		// Without it a connection that ends before its first answer means missing TLS or SASL, and the producer gives up
+		// for good. Whatever is killed, a broker as well, ends connections in their first moments too.
+		kgo.AlwaysRetryEOF(),
 		kgo.WithHooks(retries),
 	)
 	if err != nil {
@@ -86,7 +89,8 @@ func main() {
 	}
 	sent, due := 0, 0.0
 	for {
-		if _, err := os.Stat(filepath.Join(folder, "end")); err == nil {
+		_, end := os.Stat(filepath.Join(folder, "end"))
+		if _, gone := os.Stat(folder); end == nil || gone != nil {
 			break
 		}
 		for due += rate * tick.Seconds(); due >= 1; due-- {

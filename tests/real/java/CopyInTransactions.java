@@ -1,3 +1,5 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -7,74 +9,123 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * CopyInTransactions FROM TO COUNT bootstrap.servers=...: consume-transform-produce, exactly once. Every poll's
- * records are copied in one transaction together with the group's offsets; the first is aborted once and done
- * again. Prints how many transactions were committed and aborted, and the group's offsets at the end.
+ * CopyInTransactions FROM TO COUNT|until:END bootstrap.servers=...: consume-transform-produce, exactly once. Every poll's
+ * records are copied in one transaction together with the group's offsets; the first is aborted once and done again, and
+ * so is one that fails. Ends when COUNT records are copied, or all that there are once a file END appears. Prints how many
+ * transactions were committed, aborted and failed, and the group's offsets at the end.
  */
 public final class CopyInTransactions {
+    private final Transactions transactions;
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final String to;
+    /** What the group has committed, as this program knows it. */
+    private final Map<TopicPartition, OffsetAndMetadata> done = new HashMap<>();
+    private int committed;
+    private int aborted;
+    private int failed;
+
+    private CopyInTransactions(Transactions transactions, KafkaConsumer<byte[], byte[]> consumer, String to) {
+        this.transactions = transactions;
+        this.consumer = consumer;
+        this.to = to;
+    }
+
     public static void main(String[] arguments) throws Exception {
         String from = arguments[0];
-        String to = arguments[1];
-        int wanted = Integer.parseInt(arguments[2]);
+        Path end = arguments[2].startsWith("until:") ? Path.of(arguments[2].substring("until:".length())) : null;
+        long wanted = end == null ? Long.parseLong(arguments[2]) : Long.MAX_VALUE;
         Properties reading = Records.configuration(arguments, 3);
         reading.put("group.id", "copy-" + from);
         reading.put("auto.offset.reset", "earliest");
         reading.put("enable.auto.commit", "false");
         reading.put("isolation.level", "read_committed");
-        reading.put("max.poll.records", "5");
+        reading.put("max.poll.records", end == null ? "5" : "50");
         Properties writing = Records.configuration(arguments, 3);
         writing.put("transactional.id", "copy-" + from);
         writing.put("max.block.ms", "30000");
-        long deadline = System.nanoTime() + Duration.ofSeconds(40).toNanos();
-        int copied = 0;
-        int committed = 0;
-        int aborted = 0;
+        long deadline = end == null ? System.nanoTime() + Duration.ofSeconds(40).toNanos() : Long.MAX_VALUE;
         try (KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-            KafkaProducer<byte[], byte[]> producer =
-                new KafkaProducer<>(writing, new ByteArraySerializer(), new ByteArraySerializer())) {
-            producer.initTransactions();
+            Transactions transactions = new Transactions(writing)) {
+            CopyInTransactions copy = new CopyInTransactions(transactions, consumer, arguments[1]);
             consumer.subscribe(List.of(from));
-            while (copied < wanted && System.nanoTime() < deadline) {
+            while (copy.copied() < wanted && System.nanoTime() < deadline) {
+                boolean ending = end != null && (Files.exists(end) || !Files.exists(end.getParent()));
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(500));
-                if (records.isEmpty()) {
-                    continue;
-                }
-                Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-                Map<TopicPartition, OffsetAndMetadata> before = new HashMap<>();
-                producer.beginTransaction();
-                for (ConsumerRecord<byte[], byte[]> record : records) {
-                    TopicPartition partition = new TopicPartition(record.topic(), record.partition());
-                    producer.send(new ProducerRecord<>(to, record.partition(), record.timestamp(), record.key(),
-                        record.value(), record.headers()));
-                    before.putIfAbsent(partition, new OffsetAndMetadata(record.offset()));
-                    offsets.put(partition, new OffsetAndMetadata(record.offset() + 1));
-                }
-                producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
-                if (aborted == 0) {
-                    producer.abortTransaction();
-                    aborted++;
-                    before.forEach(consumer::seek);
-                } else {
-                    producer.commitTransaction();
-                    committed++;
-                    copied += records.count();
+                if (!records.isEmpty()) {
+                    copy.copy(records);
+                } else if (ending && copy.isAtTheEnd()) {
+                    break;
                 }
             }
-            long end = 0;
-            for (Map.Entry<TopicPartition, OffsetAndMetadata> entry
-                    : consumer.committed(consumer.assignment()).entrySet()) {
-                end += entry.getValue() == null ? 0 : entry.getValue().offset();
+            long offsets = 0;
+            for (OffsetAndMetadata offset : consumer.committed(consumer.assignment()).values()) {
+                offsets += offset == null ? 0 : offset.offset();
             }
-            System.out.println("{\"copied\":" + copied + ",\"committed\":" + committed + ",\"aborted\":" + aborted
-                + ",\"offsets\":" + end + "}");
+            System.out.println("{\"copied\":" + copy.copied() + ",\"committed\":" + copy.committed + ",\"aborted\":"
+                + copy.aborted + ",\"failed\":" + copy.failed + ",\"offsets\":" + offsets + "}");
         }
+    }
+
+    private void copy(ConsumerRecords<byte[], byte[]> records) {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        boolean abort = aborted == 0;
+        Transactions.Ending ending = transactions.run(producer -> {
+            for (ConsumerRecord<byte[], byte[]> record : records) {
+                TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+                producer.send(new ProducerRecord<>(to, record.partition(), record.timestamp(), record.key(),
+                    record.value(), record.headers()));
+                offsets.put(partition, new OffsetAndMetadata(record.offset() + 1));
+            }
+            producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+        }, !abort);
+        if (ending == Transactions.Ending.COMMITTED) {
+            committed++;
+            done.putAll(offsets);
+        } else {
+            if (abort) {
+                aborted++;
+            } else {
+                failed++;
+            }
+            rewind();
+        }
+    }
+
+    /** Back to what the group has committed, which says whether a transaction of unknown ending was. */
+    private void rewind() {
+        Map<TopicPartition, OffsetAndMetadata> known = null;
+        while (known == null) {
+            try {
+                known = consumer.committed(consumer.assignment());
+            } catch (KafkaException notYet) {
+                System.err.println(notYet);
+            }
+        }
+        known.forEach((partition, offset) -> {
+            if (offset == null) {
+                consumer.seekToBeginning(List.of(partition));
+                done.remove(partition);
+            } else {
+                consumer.seek(partition, offset);
+                done.put(partition, offset);
+            }
+        });
+    }
+
+    private long copied() {
+        return done.values().stream().mapToLong(OffsetAndMetadata::offset).sum();
+    }
+
+    private boolean isAtTheEnd() {
+        Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
+        return !ends.isEmpty() && ends.entrySet().stream().allMatch(end ->
+            end.getValue() == 0 || done.containsKey(end.getKey()) && done.get(end.getKey()).offset() >= end.getValue());
     }
 }

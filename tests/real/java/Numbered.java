@@ -24,8 +24,8 @@ final class Numbered {
         return Records.utf8(name + "/" + partition + "/" + number);
     }
 
-    byte[] value(int partition, int number) {
-        String total = isBad(partition, number) ? "-1" : "1";
+    byte[] value(int number, boolean bad) {
+        String total = bad ? "-1" : "1";
         byte[] payload = Records.utf8("{\"id\":\"" + name + "\",\"total\":" + total + ",\"count\":" + number + "}");
         return ByteBuffer.allocate(5 + payload.length).put((byte) 0).putInt(schema).put(payload).array();
     }

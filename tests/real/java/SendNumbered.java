@@ -9,7 +9,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * SendNumbered NAME TOPIC PARTITIONS SCHEMA SEED BAD RATE FOLDER key=value...: sends the records of Numbered to each
- * partition, RATE a second, until FOLDER/end appears; once the first is acknowledged it makes FOLDER/NAME. Prints a line
+ * partition, RATE a second, until FOLDER/end appears or FOLDER is gone; once the first is acknowledged it makes FOLDER/NAME. Prints a line
  * for every record that failed, one a partition with how many were sent, and one with the retries.
  */
 public final class SendNumbered {
@@ -32,12 +32,12 @@ public final class SendNumbered {
                 new KafkaProducer<>(configuration, new ByteArraySerializer(), new ByteArraySerializer())) {
             long sent = 0;
             double due = 0;
-            while (!Files.exists(end)) {
+            while (Files.exists(end.getParent()) && !Files.exists(end)) {
                 for (due += rate * TICK_MS / 1000; due >= 1; due--) {
                     int partition = (int) (sent % partitions);
                     int number = (int) (sent / partitions);
                     send(producer, new ProducerRecord<>(topic, partition, numbered.key(partition, number),
-                        numbered.value(partition, number)), partition, number, sent == 0 ? started : null);
+                        numbered.value(number, numbered.isBad(partition, number))), partition, number, sent == 0 ? started : null);
                     sent++;
                 }
                 TimeUnit.MILLISECONDS.sleep(TICK_MS);

@@ -39,7 +39,7 @@ def delivered(partition, number):
 
 
 sent, due = 0, 0.0
-while not os.path.exists(os.path.join(folder, "end")):
+while os.path.exists(folder) and not os.path.exists(os.path.join(folder, "end")):
     due += rate * TICK_SECONDS
     while due >= 1:
         partition, number = sent % partitions, sent // partitions
