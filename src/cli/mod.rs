@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod deadletter;
 mod demo;
 mod exit;
 mod explain;
@@ -19,6 +20,7 @@ Examples:
   portcullis run --config portcullis.yaml
   portcullis check portcullis.yaml              what is wrong with a configuration
   portcullis schema check schemas               are these schema files good? Also: register, list, show, diff, export
+  portcullis deadletter list --topic orders.dlq --upstream localhost:9092
   portcullis explain PC-201                     what a code means, and what to do
 
 RUST_LOG says what is logged (for example RUST_LOG=portcullis=debug); the log goes to standard error.";
@@ -44,6 +46,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Schemas in files and in registries: check, register, list, show, diff, export, import.
     Schema(Box<schema::SchemaArgs>),
+    /// Dead letters in their topics: list, show.
+    Deadletter(deadletter::DeadLetterArgs),
     /// Keeps the file of the registry's users.
     User(user::UserArgs),
     /// Explains a violation code.
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => on_runtime(demo::run(options, log_format)),
         Command::Check(args) => check::check(&args),
         Command::Schema(args) => on_runtime(schema::schema(*args)),
+        Command::Deadletter(args) => on_runtime(deadletter::deadletter(args)),
         Command::User(args) => user::user(args),
         Command::Explain(args) => explain::explain(&args),
     }
