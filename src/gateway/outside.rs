@@ -117,6 +117,10 @@ impl World for Outside<'_> {
         }
     }
 
+    fn reference(&mut self) -> Ulid {
+        Ulid::new()
+    }
+
     fn decompression_limits(&self) -> DecompressionLimits {
         self.shared.options.limits.decompression
     }

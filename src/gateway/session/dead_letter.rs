@@ -19,6 +19,7 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::produce_request::PartitionData;
 use crate::wire::produce_response::{PartitionResponse, TopicName};
 use crate::wire::record_indexes::RecordIndexes;
+use std::fmt::Display;
 use std::sync::Arc;
 use ulid::Ulid;
 
@@ -88,6 +89,8 @@ enum Refusal {
     /// As the verdict says, for `reject`.
     Verdict,
     Code(ErrorCode, Option<String>),
+    /// PC-402, and why.
+    NotWritten(String),
 }
 
 /// What all batches of a request are seen with.
@@ -320,7 +323,7 @@ impl Work {
         let topic = world.topic(&self.topic);
         let Some(name) = topic.rules.dead_letter_topic.clone() else {
             let why = "the name of its dead-letter topic would be longer than a topic's name may be";
-            return Err(not_written(why));
+            return Err(not_written(&why));
         };
         let retention_ms = match &topic.rules.action {
             Action::DeadLetter(dead_letter) => dead_letter.retention,
@@ -365,7 +368,7 @@ impl Work {
             else {
                 continue;
             };
-            let record = record.map_err(|error| not_written(&error.to_string()))?;
+            let record = record.map_err(|error| not_written(&error))?;
             let timestamp_ms = batch.header.timestamp_ms_of(&record);
             letters.push(Letter::of(&record, timestamp_ms, index, violation, &origin));
         }
@@ -388,11 +391,17 @@ impl Work {
 }
 
 impl Refusal {
-    fn response(&self, verdict: &BatchVerdict, partition: i32) -> PartitionResponse {
+    /// `reference`: a fresh one, for the line.
+    fn response(&self, verdict: &BatchVerdict, partition: i32, reference: Ulid) -> PartitionResponse {
         match self {
             Self::Verdict => produce::refusal(verdict, partition)
                 .unwrap_or_else(|| produce::answer(partition, ErrorCode::INVALID_RECORD, None)),
             Self::Code(code, message) => produce::answer(partition, *code, message.clone()),
+            // Retriable, and "nothing was appended" for every client.
+            Self::NotWritten(why) => {
+                let line = not_written_line(why, reference);
+                produce::answer(partition, ErrorCode::NOT_ENOUGH_REPLICAS, Some(line))
+            }
         }
     }
 }
@@ -402,11 +411,13 @@ fn numbers(path: &Path) -> Option<Numbers> {
     Some((path.of.clone(), path.batch))
 }
 
-/// PC-402: retriable, and "nothing was appended" for every client.
-fn not_written(why: &str) -> Refusal {
-    let code = Code::DeadLetterNotWritten;
-    let line = format!("{code} batch: {why}; ref {}", Ulid::new());
-    Refusal::Code(ErrorCode::NOT_ENOUGH_REPLICAS, Some(line))
+fn not_written(why: &dyn Display) -> Refusal {
+    Refusal::NotWritten(why.to_string())
+}
+
+/// The line of PC-402.
+pub fn not_written_line(why: &dyn Display, reference: Ulid) -> String {
+    format!("{} batch: {why}; ref {reference}", Code::DeadLetterNotWritten)
 }
 
 fn open<'a>(
@@ -414,10 +425,10 @@ fn open<'a>(
     decompressor: &'a mut Decompressor,
     limits: DecompressionLimits,
 ) -> Result<(Batch<'a>, &'a [u8]), Refusal> {
-    let batch = Batch::read(records).map_err(|error| not_written(&error.to_string()))?;
+    let batch = Batch::read(records).map_err(|error| not_written(&error))?;
     let plain = decompressor
         .decompress(batch.compression, batch.records, limits)
-        .map_err(|error| not_written(&error.to_string()))?;
+        .map_err(|error| not_written(&error))?;
     Ok((batch, plain))
 }
 
@@ -432,6 +443,6 @@ fn refusal<W: World>(world: &mut W, topic: &str, error: &LogError) -> Refusal {
         Action::DeadLetter(dead_letter) if dead_letter.on_failure == OnDeadLetterFailure::Reject => {
             Refusal::Verdict
         }
-        _ => not_written(&error.to_string()),
+        _ => not_written(error),
     }
 }

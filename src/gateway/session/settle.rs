@@ -1,12 +1,11 @@
 //! The answer to a Produce request whose batches were decided on: it leaves when what the broker said is in the log.
 
 use super::Session;
-use super::dead_letter::{Operation, OperationId, Outcome};
+use super::dead_letter::{Operation, OperationId, Outcome, not_written_line};
 use super::pending::Pending;
 use super::produce::{self, LocalAnswer};
 use super::responses::produce_response;
 use super::world::World;
-use crate::contract::Code;
 use crate::deadletter::decisions::answer::Answer;
 use crate::deadletter::decisions::in_flight::{InFlight, Ticket};
 use crate::deadletter::decisions::{Entry, ProducerPartition};
@@ -15,7 +14,6 @@ use crate::wire::header::{RequestHead, response_header_is_flexible};
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, TopicName};
 use crate::wire::reader::WireError;
 use crate::wire::writer::Writer;
-use ulid::Ulid;
 
 /// What the answer to a request waits for, beside the broker.
 pub struct Settlement {
@@ -210,11 +208,7 @@ impl Settling {
         if let Err(error) = outcome {
             world.dead_letter_failed(&wait.of.topic, error);
             if let Some(answer) = find(&mut self.response, &wait.name, wait.partition) {
-                let line = format!(
-                    "{} batch: {error}; ref {}",
-                    Code::DeadLetterNotWritten,
-                    Ulid::new()
-                );
+                let line = not_written_line(error, world.reference());
                 *answer = produce::answer(wait.partition, wait.otherwise, Some(line));
             }
         }

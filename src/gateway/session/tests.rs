@@ -120,6 +120,9 @@ impl World for FakeWorld {
             time_ms: 1_700_000_000_000,
         }
     }
+    fn reference(&mut self) -> Ulid {
+        Ulid::nil()
+    }
     fn decompression_limits(&self) -> DecompressionLimits {
         dead_letters::DECOMPRESSION
     }

@@ -7,6 +7,7 @@ use crate::deadletter::log::LogError;
 use crate::wire::addresses::AddressMap;
 use crate::wire::compression::DecompressionLimits;
 use std::sync::Arc;
+use ulid::Ulid;
 
 /// A topic as the gateway knows it: its rules, and where it is counted.
 pub struct Topic<M> {
@@ -72,6 +73,8 @@ pub trait World {
     /// A batch could not be decided on, or its outcome not be written down.
     fn dead_letter_failed(&mut self, topic: &str, error: &LogError);
     fn place(&mut self) -> Place;
+    /// A fresh reference, for a line.
+    fn reference(&mut self) -> Ulid;
     fn decompression_limits(&self) -> DecompressionLimits;
     fn addresses(&mut self) -> &mut dyn AddressMap;
     /// Asks the process-wide budget for bytes.

@@ -90,7 +90,7 @@ impl Work {
             (Ok((goes, _)), _) => return (goes, None),
             (Err(why), _) => {
                 let refused = self.numbers().map(|(of, batch)| in_flight.refused(of, batch));
-                let response = why.response(&self.verdict, self.partition);
+                let response = why.response(&self.verdict, self.partition, world.reference());
                 (Goes::Nothing, State::Answered { refused, response })
             }
         };
@@ -155,7 +155,7 @@ impl Work {
             },
             Way::Done(Done::Refused(_, why)) => Err(why.clone()),
             Way::Numbered(_) | Way::Unnumbered { .. } | Way::Unanswered(..) => {
-                Err(not_written("its decision is not made"))
+                Err(not_written(&"its decision is not made"))
             }
         }
     }
@@ -182,7 +182,7 @@ impl Work {
         let base_sequence = base_sequence.unwrap_or(batch.header.base_sequence);
         let mut bytes = Vec::new();
         rewrite_batch(&batch, plain, base_sequence, limits.bytes_max, edit, &mut bytes)
-            .map_err(|error| not_written(&error.to_string()))?;
+            .map_err(|error| not_written(&error))?;
         Ok(bytes)
     }
 }
