@@ -37,15 +37,15 @@ struct Gap {
     producer_epoch: i16,
     /// The broker has not taken it, or not said so.
     at_broker: Option<i32>,
-    /// The gateway has refused it: the broker has not heard of it.
-    at_gateway: Option<i32>,
+    /// The broker or the gateway has refused it.
+    refused: Option<i32>,
 }
 
 impl Gap {
     fn is_before(&self, batch: &BatchKey) -> bool {
         let behind =
             |gap: Option<i32>| gap.is_some_and(|base| sequence::is_before(base, batch.base_sequence));
-        batch.producer_epoch == self.producer_epoch && (behind(self.at_broker) || behind(self.at_gateway))
+        batch.producer_epoch == self.producer_epoch && (behind(self.at_broker) || behind(self.refused))
     }
 
     /// The batch comes, after what is missing or in its place.
@@ -53,7 +53,7 @@ impl Gap {
         let behind = |base: &i32| sequence::is_before(*base, batch.base_sequence);
         if batch.producer_epoch == self.producer_epoch {
             self.at_broker = self.at_broker.filter(behind);
-            self.at_gateway = self.at_gateway.filter(behind);
+            self.refused = self.refused.filter(behind);
         } else {
             *self = Self::default();
         }
@@ -64,19 +64,19 @@ impl Gap {
         let after = |base: &i32| sequence::is_before(batch.base_sequence, *base);
         if batch.producer_epoch == self.producer_epoch {
             self.at_broker = self.at_broker.filter(after);
-            self.at_gateway = self.at_gateway.filter(after);
+            self.refused = self.refused.filter(after);
         }
     }
 
-    fn widen(&mut self, batch: &BatchKey, at_gateway: bool) {
+    fn widen(&mut self, batch: &BatchKey, refused: bool) {
         if batch.producer_epoch != self.producer_epoch {
             *self = Self {
                 producer_epoch: batch.producer_epoch,
                 ..Self::default()
             };
         }
-        let gap = if at_gateway {
-            &mut self.at_gateway
+        let gap = if refused {
+            &mut self.refused
         } else {
             &mut self.at_broker
         };
@@ -86,7 +86,7 @@ impl Gap {
     }
 
     fn is_none(&self) -> bool {
-        self.at_broker.is_none() && self.at_gateway.is_none()
+        self.at_broker.is_none() && self.refused.is_none()
     }
 }
 
@@ -105,15 +105,16 @@ impl InFlight {
         self.ends.get(of) == Some(&(batch.producer_epoch, batch.base_sequence))
     }
 
-    /// Whether the gateway has refused one before it, to which the client has not gone back yet. The broker has not
-    /// heard of that one, and would take this one if it did not know the producer: answer
-    /// OUT_OF_ORDER_SEQUENCE_NUMBER, and say [`InFlight::refused`].
+    /// Whether one before it was refused, to which the client has not gone back yet: answer
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER, and say [`InFlight::refused`]. It is not to be forwarded. A broker that does not know
+    /// the producer would take it; and what is refused shifts no more, so that its sequence number is wrong, and if the
+    /// copy comes late it may happen to be another batch's.
     #[must_use]
     pub fn is_behind_a_refusal(&self, of: &ProducerPartition, batch: &BatchKey) -> bool {
         self.gaps.get(of).is_some_and(|gap| {
             gap.producer_epoch == batch.producer_epoch
                 && gap
-                    .at_gateway
+                    .refused
                     .is_some_and(|base| sequence::is_before(base, batch.base_sequence))
         })
     }
@@ -155,12 +156,12 @@ impl InFlight {
         ticket
     }
 
-    fn gap(&mut self, of: &ProducerPartition, batch: &BatchKey, at_gateway: bool) {
+    fn gap(&mut self, of: &ProducerPartition, batch: &BatchKey, refused: bool) {
         if self.gaps.len() >= FOLLOWED_MAX && !self.gaps.contains_key(of) {
             self.gaps.clear();
         }
         let gap = self.gaps.entry(of.clone()).or_default();
-        gap.widen(batch, at_gateway);
+        gap.widen(batch, refused);
     }
 
     /// What was not sent, or was refused, breaks the row: the next batch has to look at the log.
@@ -174,6 +175,19 @@ impl InFlight {
         self.sent
             .iter()
             .any(|sent| sent.ticket == ticket && sent.behind_a_failure)
+    }
+
+    /// The broker has refused the batch: said at once, before its decision is revoked.
+    pub fn turned_down(&mut self, ticket: Ticket) {
+        let this = self
+            .sent
+            .iter()
+            .find(|sent| sent.ticket == ticket && !sent.refused);
+        let Some(Sent { of, batch, .. }) = this.cloned() else {
+            return;
+        };
+        self.answered(ticket, false);
+        self.gap(&of, &batch, true);
     }
 
     /// The broker has taken the batch or not; of what was dropped whole the caller says it. Answers come in order.
@@ -280,6 +294,23 @@ mod tests {
         let next = connection.sent(&of(0), &batch(10));
         let behind = [again, next].map(|ticket| connection.is_behind_a_failure(ticket));
         assert_eq!(behind, [false, false]);
+    }
+
+    #[test]
+    fn what_comes_behind_a_batch_that_the_broker_refused_does_not_go_to_it() {
+        let mut connection = InFlight::default();
+        let first = connection.sent(&of(0), &batch(0));
+        let second = connection.sent(&of(0), &batch(10));
+        connection.turned_down(first);
+        assert!(connection.is_behind_a_failure(second));
+        assert!(connection.is_behind_a_refusal(&of(0), &batch(20)));
+        assert!(
+            !connection.is_behind_a_refusal(&of(0), &batch(0)),
+            "the client goes back"
+        );
+        connection.answered(first, false);
+        connection.sent(&of(0), &batch(0));
+        assert!(!connection.is_behind_a_refusal(&of(0), &batch(10)));
     }
 
     #[test]

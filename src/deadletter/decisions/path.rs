@@ -85,6 +85,10 @@ impl Path {
             record_count,
             ..
         } = self.batch;
+        // Also before a decision that is known is acted on: one on an earlier batch may have been written after it.
+        if !self.caught_up {
+            return Next::CatchUp;
+        }
         if let Some(held) = fold.held(&self.of, &self.batch) {
             return Next::Go(if held.dropped.len() == record_count {
                 Plan::DroppedWhole {
@@ -98,9 +102,6 @@ impl Path {
                     decision: Some(held.decision),
                 }
             });
-        }
-        if !self.caught_up {
-            return Next::CatchUp;
         }
         if fold.is_forgotten(&self.of, producer_epoch, base_sequence) || fold.is_stray(&self.of, &self.batch)
         {
@@ -120,5 +121,50 @@ impl Path {
             return Next::JoinTransaction;
         }
         Next::Decide
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::{DeadLetterTopic, Decision, Entry};
+    use super::*;
+
+    #[test]
+    fn a_known_decision_is_not_acted_on_before_the_log_was_read() {
+        let of = ProducerPartition {
+            producer_id: 1,
+            topic: "orders".into(),
+            partition: 0,
+        };
+        let batch = |base_sequence| BatchKey {
+            producer_epoch: 0,
+            base_sequence,
+            record_count: 10,
+            crc: 1,
+        };
+        let decision = |base_sequence| {
+            Entry::Decision(Decision {
+                of: of.clone(),
+                batch: batch(base_sequence),
+                dropped: [0].into_iter().collect(),
+                transactional: false,
+                target: DeadLetterTopic {
+                    name: "orders.dlq".into(),
+                    retention_ms: None,
+                },
+            })
+        };
+        let passed = Passed::new(1);
+        let mut fold = Fold::default();
+        fold.apply(0, 0, &decision(10));
+        let mut path = Path::new(of.clone(), batch(10), RecordIndexes::default(), false, false);
+        assert_eq!(path.next(&fold, &passed), Next::CatchUp);
+        // Its first decision was revoked, and the next stands behind that on the later batch.
+        fold.apply(2, 0, &decision(0));
+        path.caught_up();
+        let Next::Go(Plan::Forward { shift, decision, .. }) = path.next(&fold, &passed) else {
+            panic!("it is decided on");
+        };
+        assert_eq!((shift, decision), (1, Some(0)));
     }
 }

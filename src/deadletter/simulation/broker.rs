@@ -2,6 +2,7 @@
 //! `ProducerStateEntry`. A write is answered when followers have it (acks=all). A leader that was deposed and does not
 //! know it goes on answering for a while; what it appends is lost.
 
+use super::client::Kind;
 use super::world::{Event, Time, Way, World};
 use crate::deadletter::decisions::sequence;
 use crate::wire::error_code::ErrorCode;
@@ -404,10 +405,13 @@ impl World {
         }
     }
 
-    /// As after `producer.id.expiration.ms`, or when retention has taken all its batches: of one that is idle.
+    /// As after `producer.id.expiration.ms`, or when retention has taken all its batches: of one that is idle. Not with
+    /// transactions in one epoch: when all of the next one's batches in a partition are dropped whole, its marker makes
+    /// a forgetful broker expect sequence number 0, and the client has to abort.
     pub fn forget_a_producer(&mut self) {
         let client = self.random.below(self.clients.len());
-        if !self.is_idle(client) {
+        let one_epoch = matches!(self.clients[client].kind, Kind::Transactional { .. });
+        if one_epoch || !self.is_idle(client) {
             return;
         }
         for lane in 0..self.clients[client].lanes.len() {

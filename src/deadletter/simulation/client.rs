@@ -189,7 +189,7 @@ impl Client {
             bump: false,
             delivery_timeout: match kind {
                 Kind::Librdkafka | Kind::Transactional { bumps: false } => NEVER,
-                _ => random.pick(&[1_500, 4_000, NEVER]),
+                _ => random.pick(&[5_000, NEVER]),
             },
             bad: random.pick(&[0, 10, 30, 60]),
             phase: Phase::first(kind),

@@ -269,6 +269,9 @@ impl World {
         self.say(|| format!("connection {connection}: {plan:?} for {sent:?}"));
         let log = self.log_of(connection);
         let session = &mut self.connections[connection].session;
+        if session.in_flight.is_behind_a_refusal(&path.of, &path.batch) {
+            return session.refuse(path, OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
         let mut slot = Slot {
             number: session.next,
             ticket: 0,
@@ -356,7 +359,10 @@ impl World {
         };
         slot.code = code;
         let answer = Answer::of(ErrorCode(code));
-        session.in_flight.answered(slot.ticket, answer == Answer::Taken);
+        match answer {
+            Answer::Refused => session.in_flight.turned_down(slot.ticket),
+            _ => session.in_flight.answered(slot.ticket, answer == Answer::Taken),
+        }
         let number = slot.number;
         match (answer, slot.decision) {
             (Answer::Taken, Some(_)) => self.outcome(connection, number, true),

@@ -122,6 +122,9 @@ impl Settling {
                 (State::Forwarded { batch, decision }, Some(of)) => {
                     let code = find(&mut response, &name, partition).map(|found| found.error_code);
                     let answer = code.map_or(Answer::Unknown, Answer::of);
+                    if answer == Answer::Refused {
+                        in_flight.turned_down(batch);
+                    }
                     let entry = match (answer, decision) {
                         (Answer::Taken, Some(decision)) => confirmed(&of, decision),
                         (Answer::Refused, Some(decision)) => revoked(&of, decision),

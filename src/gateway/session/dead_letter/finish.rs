@@ -6,7 +6,7 @@ use super::super::world::{Fate, Judged, World};
 use super::{Done, Refusal, Way, Work, not_written, open};
 use crate::contract::{Additions, BatchVerdict};
 use crate::deadletter::decisions::in_flight::InFlight;
-use crate::deadletter::decisions::{Plan, sequence};
+use crate::deadletter::decisions::{Path, Plan, sequence};
 use crate::wire::batch_rewrite::{RecordEdit, rewrite_batch, with_base_sequence};
 use crate::wire::compression::{DecompressionLimits, Decompressor};
 use crate::wire::error_code::ErrorCode;
@@ -44,7 +44,13 @@ impl Work {
         in_flight: &mut InFlight,
     ) -> (Goes, Option<Part>) {
         let topic = world.topic(&self.topic);
-        let resolved = self.resolve(world, records);
+        // While it was decided on, one before it may have been refused.
+        let behind = |path: &Path| in_flight.is_behind_a_refusal(&path.of, &path.batch);
+        let resolved = if self.path().is_some_and(behind) {
+            Err(Refusal::Code(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, None))
+        } else {
+            self.resolve(world, records)
+        };
         let fate = match &resolved {
             Ok((
                 Goes::Instead(_) | Goes::Nothing,
