@@ -90,12 +90,27 @@ async fn create(client: &mut Client, topic: &str, partitions: i32) {
         let views = client.topics(&[topic]).await.unwrap();
         if let Some(Ok(view)) = views.get(topic)
             && view.partitions.iter().all(|partition| partition.leader.is_some())
+            && serve(client, topic, partitions).await
         {
             return;
         }
         assert!(Instant::now() < deadline, "{topic} has no leaders");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Whether every leader knows by now that it is one.
+async fn serve(client: &mut Client, topic: &str, partitions: i32) -> bool {
+    for partition in 0..partitions {
+        if client
+            .offset(at(topic, partition), OffsetAt::Latest)
+            .await
+            .is_err()
+        {
+            return false;
+        }
+    }
+    true
 }
 
 const LIMITS: FetchLimits = FetchLimits {
@@ -904,8 +919,12 @@ async fn a_token_of_a_file_opens_a_session_and_the_file_is_read_again_before_it_
 
     // The connections that are open go on without a token; the next ones want a new one.
     fs::write(&file, token(-5)).unwrap();
-    client.offset(partition, OffsetAt::Latest).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let within = client.offset(partition, OffsetAt::Latest).await;
+    // On a slow machine the session has ended by now.
+    assert!(
+        within.is_ok() || began.elapsed() > Duration::from_secs(3),
+        "{within:?}"
+    );
     tokio::time::sleep(Duration::from_secs(5)).await;
     let error = client.offset(partition, OffsetAt::Latest).await.unwrap_err();
     assert!(matches!(error, ClientError::Sasl { .. }), "{error}");
