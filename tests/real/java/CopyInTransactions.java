@@ -26,6 +26,8 @@ public final class CopyInTransactions {
     private final String to;
     /** What the group has committed, as this program knows it. */
     private final Map<TopicPartition, OffsetAndMetadata> done = new HashMap<>();
+    /** Records in transactions that are known to be committed; offsets also count the ends of others' transactions. */
+    private long counted;
     private int committed;
     private int aborted;
     private int failed;
@@ -55,7 +57,7 @@ public final class CopyInTransactions {
             Transactions transactions = new Transactions(writing)) {
             CopyInTransactions copy = new CopyInTransactions(transactions, consumer, arguments[1]);
             consumer.subscribe(List.of(from));
-            while (copy.copied() < wanted && System.nanoTime() < deadline) {
+            while (copy.counted < wanted && System.nanoTime() < deadline) {
                 boolean ending = end != null && (Files.exists(end) || !Files.exists(end.getParent()));
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(500));
                 if (!records.isEmpty()) {
@@ -68,7 +70,8 @@ public final class CopyInTransactions {
             for (OffsetAndMetadata offset : consumer.committed(consumer.assignment()).values()) {
                 offsets += offset == null ? 0 : offset.offset();
             }
-            System.out.println("{\"copied\":" + copy.copied() + ",\"committed\":" + copy.committed + ",\"aborted\":"
+            long copied = end == null ? copy.counted : copy.copied();
+            System.out.println("{\"copied\":" + copied + ",\"committed\":" + copy.committed + ",\"aborted\":"
                 + copy.aborted + ",\"failed\":" + copy.failed + ",\"offsets\":" + offsets + "}");
         }
     }
@@ -87,6 +90,7 @@ public final class CopyInTransactions {
         }, !abort);
         if (ending == Transactions.Ending.COMMITTED) {
             committed++;
+            counted += records.count();
             done.putAll(offsets);
         } else {
             if (abort) {
