@@ -13,7 +13,7 @@ settings = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "group
 settings.update(records.configuration(sys.argv[3:]))
 consumer = Consumer(settings)
 consumer.subscribe(topics)
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 90
 quiet_until = time.monotonic() + 1
 seen = 0
 while time.monotonic() < deadline and (seen < wanted or time.monotonic() < quiet_until):
