@@ -71,7 +71,7 @@ impl Letter {
         if origin.producer_id >= 0 {
             add("producer_id", origin.producer_id.to_string());
             add("producer_epoch", origin.producer_epoch.to_string());
-            let sequence = super::decisions::sequence::after(origin.base_sequence, index);
+            let sequence = crate::wire::sequence::after(origin.base_sequence, index);
             add("sequence", sequence.to_string());
         }
         for (name, value) in [

@@ -17,5 +17,6 @@ pub mod produce_request;
 pub mod produce_response;
 pub mod reader;
 pub mod record_indexes;
+pub mod sequence;
 pub mod topic_name;
 pub mod writer;

@@ -1,6 +1,6 @@
 //! What a batch is told from others by.
 
-use super::sequence;
+use crate::wire::sequence;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

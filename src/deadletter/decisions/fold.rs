@@ -9,8 +9,8 @@
 
 use super::batch::{BatchKey, ProducerPartition};
 use super::entry::{Decision, Entry};
-use super::sequence;
 use crate::wire::record_indexes::RecordIndexes;
+use crate::wire::sequence;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 

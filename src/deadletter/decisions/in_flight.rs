@@ -2,7 +2,7 @@
 //! before one that was dropped whole have all been taken. Of that one the broker hears nothing, so it cannot say.
 
 use super::batch::{BatchKey, ProducerPartition};
-use super::sequence;
+use crate::wire::sequence;
 use std::collections::{HashMap, VecDeque};
 
 /// Producers and partitions that a connection is followed for; a connection has one producer, as a rule.

@@ -20,7 +20,6 @@ pub mod fold;
 pub mod in_flight;
 pub mod passed;
 pub mod path;
-pub mod sequence;
 
 pub use batch::{BatchKey, ProducerPartition};
 pub use entry::{DeadLetterTopic, Decision, Entry};

@@ -4,8 +4,8 @@
 
 use super::client::Kind;
 use super::world::{Event, Time, Way, World};
-use crate::deadletter::decisions::sequence;
 use crate::wire::error_code::ErrorCode;
+use crate::wire::sequence;
 use std::collections::{BTreeMap, VecDeque};
 
 pub const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;

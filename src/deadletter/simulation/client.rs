@@ -6,8 +6,9 @@ use super::broker::{DataPartition, OUT_OF_ORDER_SEQUENCE_NUMBER};
 use super::choices::Choices;
 use super::transaction::Phase;
 use super::world::{Event, Quality, Record, Time, Way, World};
-use crate::deadletter::decisions::{ProducerPartition, sequence};
+use crate::deadletter::decisions::ProducerPartition;
 use crate::wire::error_code::ErrorCode;
+use crate::wire::sequence;
 use std::collections::VecDeque;
 
 /// `max.in.flight.requests.per.connection`

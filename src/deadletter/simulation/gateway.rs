@@ -11,9 +11,10 @@ use crate::deadletter::decisions::answer::Answer;
 use crate::deadletter::decisions::entry::DeadLetterTopic;
 use crate::deadletter::decisions::in_flight::{InFlight, Ticket};
 use crate::deadletter::decisions::passed::Passed;
-use crate::deadletter::decisions::{BatchKey, Decision, Entry, Fold, Next, Path, Plan, sequence};
+use crate::deadletter::decisions::{BatchKey, Decision, Entry, Fold, Next, Path, Plan};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record_indexes::RecordIndexes;
+use crate::wire::sequence;
 use std::collections::{BTreeMap, VecDeque};
 
 pub struct Gateway {

@@ -11,6 +11,7 @@ use super::{Client, Partition};
 use crate::kafka::connection::ClientError;
 use crate::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
 use crate::wire::compression::{Compression, CompressionError};
+use crate::wire::sequence;
 use kafka_protocol::ResponseError;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -182,7 +183,7 @@ impl Transaction<'_> {
             .produce(partition, &batch.into(), Some(id), deadline)
             .await
             .map_err(|unwritten| unwritten.error)?;
-        let next = sequence_after(base_sequence, records.len());
+        let next = sequence::after(base_sequence, u32::try_from(records.len()).unwrap_or(u32::MAX));
         self.producer.sequences.insert(key.clone(), next);
         self.succeeded(|open| open.partitions.insert(key));
         Ok(written)
@@ -250,23 +251,5 @@ impl Transaction<'_> {
         let open = self.producer.open.get_or_insert_default();
         added(open);
         open.doubtful = false;
-    }
-}
-
-/// Sequences go from 2^31 - 1 to 0.
-fn sequence_after(base: i32, count: usize) -> i32 {
-    let next = base as u32 as usize + count;
-    (next & i32::MAX as usize) as i32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sequences_begin_anew_after_the_greatest() {
-        assert_eq!(sequence_after(0, 3), 3);
-        assert_eq!(sequence_after(i32::MAX, 1), 0);
-        assert_eq!(sequence_after(i32::MAX - 1, 5), 3);
     }
 }

@@ -6,11 +6,12 @@ use super::super::world::{Fate, Judged, World};
 use super::{Done, Refusal, Way, Work, not_written, open};
 use crate::contract::{Additions, BatchVerdict};
 use crate::deadletter::decisions::in_flight::InFlight;
-use crate::deadletter::decisions::{Path, Plan, sequence};
+use crate::deadletter::decisions::{Path, Plan};
 use crate::wire::batch_rewrite::{RecordEdit, rewrite_batch, with_base_sequence};
 use crate::wire::compression::{DecompressionLimits, Decompressor};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::record_indexes::RecordIndexes;
+use crate::wire::sequence;
 
 /// What of a batch goes to the broker.
 #[derive(Debug)]

@@ -34,6 +34,7 @@ mod tests {
 
     #[test]
     fn after_the_last_number_comes_zero() {
+        assert_eq!(after(0, 3), 3);
         assert_eq!(after(i32::MAX, 1), 0);
         assert_eq!(after(i32::MAX - 1, 5), 3);
         assert_eq!(before(0, 1), i32::MAX);
