@@ -9,6 +9,7 @@ use super::violations;
 use crate::contract::{BatchVerdict, Checker, Code, TopicRules};
 use crate::deadletter::decisions::{Next, Path};
 use crate::deadletter::log::LogError;
+use crate::kafka::now_ms;
 use crate::telemetry::metrics::TopicMetrics;
 use crate::wire::addresses::AddressMap;
 use crate::wire::compression::DecompressionLimits;
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use ulid::Ulid;
 
 thread_local! {
@@ -111,9 +112,7 @@ impl World for Outside<'_> {
             client_address: self.peer.to_string(),
             principal: self.principal.clone(),
             gateway: Arc::clone(&self.shared.name),
-            time_ms: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+            time_ms: now_ms(),
         }
     }
 

@@ -24,3 +24,13 @@ pub use server_tls::{ClientTrust, ServerTls};
 pub use stream::Stream;
 pub use token::{TokenEndpoint, TokenSource};
 pub use upstream::{ClientTls, HostPort, UpstreamOptions};
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time as records have it: milliseconds since the epoch.
+#[must_use]
+pub fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

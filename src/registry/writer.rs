@@ -4,7 +4,7 @@
 use super::errors::RegistryError;
 use super::log::{CommitError, Committed, Log, Proposal};
 use super::state::{Command, Outcome, Record, State, Touched, decide};
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::kafka::now_ms;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -104,9 +104,7 @@ impl Writer {
                 return Vec::new();
             }
         };
-        let now_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let now_ms = now_ms();
         let mut next: Option<State> = None;
         let mut records: Vec<Record> = Vec::new();
         let mut touched = Touched::default();

@@ -4,11 +4,10 @@ use super::entries;
 use super::{LogError, Place};
 use crate::deadletter::decisions::Entry;
 use crate::deadletter::letter::Letter;
-use crate::kafka::Client;
 use crate::kafka::client::Written;
+use crate::kafka::{Client, now_ms};
 use crate::telemetry::metrics;
 use kafka_protocol::ResponseError;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -69,9 +68,7 @@ async fn append(place: &Place, client: &mut Client, mut batch: Vec<Appending>) -
     let Some(until) = batch.iter().map(|one| one.until).max() else {
         return Vec::new();
     };
-    let now_ms = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    let now_ms = now_ms();
     let entries: Vec<(&Entry, &[Letter])> = batch
         .iter()
         .map(|one| (&one.entry, one.letters.as_slice()))

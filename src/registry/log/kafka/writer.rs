@@ -5,8 +5,8 @@ use super::condition::Condition;
 use super::folding::Folding;
 use super::reader::Reader;
 use super::{KafkaLogError, partition};
-use crate::kafka::ClientError;
 use crate::kafka::client::{Client, Producer, Unwritten, Written};
+use crate::kafka::{ClientError, now_ms};
 use crate::registry::errors::RegistryError;
 use crate::registry::log::{CommitError, Committed, Proposal};
 use crate::registry::role::{Leadership, Role};
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use metrics::Gauge;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -382,10 +382,4 @@ fn batch(
     let mut bytes = Vec::new();
     write_batch(&new, Compression::None, Some(stamp), &mut bytes).map_err(|error| error.to_string())?;
     Ok(bytes.into())
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
