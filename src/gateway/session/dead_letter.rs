@@ -46,6 +46,29 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Says in the log that what was left of a decision's batch is taken.
+    pub fn confirm(of: &ProducerPartition, decision: i64, read_back: bool) -> Self {
+        let named = of.clone();
+        Self::tell(of, Entry::Confirmed { of: named, decision }, read_back)
+    }
+
+    /// Says in the log that it was refused.
+    pub fn revoke(of: &ProducerPartition, decision: i64, read_back: bool) -> Self {
+        let named = of.clone();
+        Self::tell(of, Entry::Revoked { of: named, decision }, read_back)
+    }
+
+    fn tell(of: &ProducerPartition, entry: Entry, read_back: bool) -> Self {
+        Self::Append {
+            of: of.clone(),
+            entry,
+            letters: Vec::new(),
+            read_back,
+        }
+    }
+}
+
 /// What came of an [`Operation`]; the offset of what was appended.
 pub type Outcome = Result<Option<i64>, LogError>;
 
@@ -190,15 +213,7 @@ impl Work {
                             producer_epoch: path.batch.producer_epoch,
                         }
                     }
-                    Next::Revoke(decision) => Operation::Append {
-                        of: path.of.clone(),
-                        entry: Entry::Revoked {
-                            of: path.of.clone(),
-                            decision,
-                        },
-                        letters: Vec::new(),
-                        read_back: true,
-                    },
+                    Next::Revoke(decision) => Operation::revoke(&path.of, decision, true),
                     Next::Decide => match self.decision(world, path, records, seen) {
                         Ok(operation) => operation,
                         Err(why) => {
@@ -207,15 +222,7 @@ impl Work {
                         }
                     },
                 },
-                Way::Unanswered(path, decision) => Operation::Append {
-                    of: path.of.clone(),
-                    entry: Entry::Confirmed {
-                        of: path.of.clone(),
-                        decision: *decision,
-                    },
-                    letters: Vec::new(),
-                    read_back: true,
-                },
+                Way::Unanswered(path, decision) => Operation::confirm(&path.of, *decision, true),
                 Way::Unnumbered { of } => match self.letters(world, of, records, seen) {
                     Ok(operation) => operation,
                     Err(why) => {

@@ -3,13 +3,12 @@
 
 use super::dead_letter::{Goes, OperationId, Outcome, Seen, Work};
 use super::pending::{Forwarded, Handling, Pending};
-use super::produce::LocalAnswer;
+use super::produce::{self, LocalAnswer};
 use super::settle::Settlement;
 use super::world::World;
 use super::{CloseReason, Session};
 use crate::wire::header::{RequestHead, read_request_header};
 use crate::wire::produce_request::{PartitionEdit, ProduceRequest};
-use crate::wire::writer::Writer;
 use std::sync::Arc;
 
 pub struct Deciding {
@@ -116,16 +115,12 @@ impl Session {
         } else {
             self.scratch.clear();
             if !nothing_goes {
-                let header_bytes = request.len() - body.len();
                 let edit = |index: usize| match edits.get(index) {
                     Some(Goes::Instead(records)) => PartitionEdit::Replaced(records),
                     Some(Goes::Nothing) => PartitionEdit::LeftOut,
                     Some(Goes::AsItIs) | None => PartitionEdit::Kept,
                 };
-                Writer::frame(&mut self.scratch, |writer| {
-                    writer.raw(request.get(..header_bytes).unwrap_or_default());
-                    writer.append(|out| produce.write_edited(edit, out));
-                });
+                produce::write_request(request, &produce, body.len(), edit, &mut self.scratch);
             }
             self.up.replace(0..total, &self.scratch);
             self.up.forward(self.scratch.len());

@@ -5,8 +5,10 @@ use super::world::{Fate, Judged, Topic, World};
 use crate::contract::{Action, BatchVerdict, Checker, TopicRules};
 use crate::deadletter::decisions::in_flight::InFlight;
 use crate::wire::error_code::ErrorCode;
+use crate::wire::header::{RequestHead, response_header_is_flexible};
 use crate::wire::produce_request::{PartitionData, PartitionEdit, ProduceRequest, TopicRef};
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, RecordError, TopicName};
+use crate::wire::writer::Writer;
 use std::sync::Arc;
 
 /// Retriable, and "nothing was appended" for every client: the answer while the registry cannot be asked.
@@ -241,13 +243,37 @@ pub fn answer(partition: i32, error_code: ErrorCode, error_message: Option<Strin
 /// Puts `answers` into the broker's response.
 pub fn merge(response: &mut ProduceResponse, answers: Vec<LocalAnswer>) {
     for answer in answers {
-        match response
-            .topics
-            .iter_mut()
-            .find(|(topic, _)| *topic == answer.topic)
-        {
-            Some((_, partitions)) => partitions.push(answer.response),
-            None => response.topics.push((answer.topic, vec![answer.response])),
-        }
+        add(response, answer.topic, answer.response);
     }
+}
+
+pub fn add(response: &mut ProduceResponse, topic: TopicName, answer: PartitionResponse) {
+    match response.topics.iter_mut().find(|(name, _)| *name == topic) {
+        Some((_, partitions)) => partitions.push(answer),
+        None => response.topics.push((topic, vec![answer])),
+    }
+}
+
+/// Appends the frame of a `request` whose body is `produce`, with what `edit` says of each partition.
+pub fn write_request<'r>(
+    request: &[u8],
+    produce: &ProduceRequest<'_>,
+    body_length: usize,
+    edit: impl Fn(usize) -> PartitionEdit<'r>,
+    out: &mut Vec<u8>,
+) {
+    let header_bytes = request.len().saturating_sub(body_length);
+    Writer::frame(out, |writer| {
+        writer.raw(request.get(..header_bytes).unwrap_or_default());
+        writer.append(|out| produce.write_edited(edit, out));
+    });
+}
+
+/// Appends the frame of the answer to a request of this head.
+pub fn write_response(head: RequestHead, response: &ProduceResponse, out: &mut Vec<u8>) {
+    Writer::frame(out, |writer| {
+        writer.i32(head.correlation_id);
+        writer.no_tagged_fields(response_header_is_flexible(head.api_key, head.api_version));
+        writer.append(|out| response.write(head.api_version, out));
+    });
 }

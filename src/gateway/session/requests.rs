@@ -9,13 +9,10 @@ use super::{CloseReason, FRAME_HEAD_BYTES, PENDING_MAX, Phase, Position, Session
 use crate::wire::addresses::carries_addresses;
 use crate::wire::api::{ApiKey, client_api};
 use crate::wire::api_versions;
-use crate::wire::header::{
-    RequestHead, read_request_header, request_header_is_flexible, response_header_is_flexible,
-};
+use crate::wire::header::{RequestHead, read_request_header, request_header_is_flexible};
 use crate::wire::produce_request::ProduceRequest;
 use crate::wire::produce_response::ProduceResponse;
 use crate::wire::reader::Reader;
-use crate::wire::writer::Writer;
 
 impl Session {
     /// Takes what has arrived from the client as far as it goes; whether anything moved.
@@ -210,11 +207,8 @@ impl Session {
         } else {
             self.scratch.clear();
             if !all_refused {
-                let header_bytes = request.len() - body.len();
-                Writer::frame(&mut self.scratch, |writer| {
-                    writer.raw(request.get(..header_bytes).unwrap_or_default());
-                    writer.append(|out| produce.write_edited(|index| judgement.edit(index), out));
-                });
+                let edit = |index| judgement.edit(index);
+                produce::write_request(request, &produce, body.len(), edit, &mut self.scratch);
             }
             self.up.replace(0..total, &self.scratch);
             self.up.forward(self.scratch.len());
@@ -263,11 +257,7 @@ fn local_response(head: RequestHead, answers: Vec<LocalAnswer>) -> Vec<u8> {
     let mut response = ProduceResponse::default();
     produce::merge(&mut response, answers);
     let mut frame = Vec::new();
-    Writer::frame(&mut frame, |writer| {
-        writer.i32(head.correlation_id);
-        writer.no_tagged_fields(response_header_is_flexible(head.api_key, head.api_version));
-        writer.append(|out| response.write(head.api_version, out));
-    });
+    produce::write_response(head, &response, &mut frame);
     frame
 }
 

@@ -6,14 +6,13 @@ use super::pending::Pending;
 use super::produce::{self, LocalAnswer};
 use super::responses::produce_response;
 use super::world::World;
+use crate::deadletter::decisions::ProducerPartition;
 use crate::deadletter::decisions::answer::Answer;
 use crate::deadletter::decisions::in_flight::{InFlight, Ticket};
-use crate::deadletter::decisions::{Entry, ProducerPartition};
 use crate::wire::error_code::ErrorCode;
-use crate::wire::header::{RequestHead, response_header_is_flexible};
+use crate::wire::header::RequestHead;
 use crate::wire::produce_response::{PartitionResponse, ProduceResponse, TopicName};
 use crate::wire::reader::WireError;
-use crate::wire::writer::Writer;
 
 /// What the answer to a request waits for, beside the broker.
 pub struct Settlement {
@@ -105,7 +104,7 @@ impl Settling {
                 of,
                 state,
             } = part;
-            let (of, batch, entry, taken, otherwise) = match (state, of) {
+            let (of, batch, tell, taken, otherwise) = match (state, of) {
                 (
                     State::Answered {
                         refused,
@@ -116,7 +115,7 @@ impl Settling {
                     if let Some(batch) = refused {
                         in_flight.answered(batch, false);
                     }
-                    add(&mut response, name, answer);
+                    produce::add(&mut response, name, answer);
                     continue;
                 }
                 (State::Forwarded { batch, decision }, Some(of)) => {
@@ -125,9 +124,9 @@ impl Settling {
                     if answer == Answer::Refused {
                         in_flight.turned_down(batch);
                     }
-                    let entry = match (answer, decision) {
-                        (Answer::Taken, Some(decision)) => confirmed(&of, decision),
-                        (Answer::Refused, Some(decision)) => revoked(&of, decision),
+                    let tell = match (answer, decision) {
+                        (Answer::Taken, Some(decision)) => Operation::confirm(&of, decision, false),
+                        (Answer::Refused, Some(decision)) => Operation::revoke(&of, decision, false),
                         (answer, _) => {
                             in_flight.answered(batch, answer == Answer::Taken);
                             continue;
@@ -139,7 +138,7 @@ impl Settling {
                     } else {
                         ErrorCode::NOT_ENOUGH_REPLICAS
                     };
-                    (of, batch, entry, taken, otherwise)
+                    (of, batch, tell, taken, otherwise)
                 }
                 (
                     State::DroppedWhole {
@@ -156,28 +155,19 @@ impl Settling {
                         // Whether it is in order is as little known as what became of the one before it.
                         ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
                     };
-                    add(
-                        &mut response,
-                        name.clone(),
-                        produce::answer(partition, code, None),
-                    );
+                    let answer = produce::answer(partition, code, None);
+                    produce::add(&mut response, name.clone(), answer);
                     if settled || !taken {
                         in_flight.answered(batch, taken);
                         continue;
                     }
-                    let entry = confirmed(&of, decision);
-                    (of, batch, entry, taken, ErrorCode::NOT_ENOUGH_REPLICAS)
+                    let tell = Operation::confirm(&of, decision, false);
+                    (of, batch, tell, taken, ErrorCode::NOT_ENOUGH_REPLICAS)
                 }
                 (State::Forwarded { .. } | State::DroppedWhole { .. }, None) => continue,
             };
-            let operation = world.start(Operation::Append {
-                of: of.clone(),
-                entry,
-                letters: Vec::new(),
-                read_back: false,
-            });
             waits.push(Wait {
-                operation,
+                operation: world.start(tell),
                 name,
                 partition,
                 of,
@@ -262,11 +252,7 @@ impl Session {
             ..
         } = settling;
         self.scratch.clear();
-        Writer::frame(&mut self.scratch, |writer| {
-            writer.i32(head.correlation_id);
-            writer.no_tagged_fields(response_header_is_flexible(head.api_key, head.api_version));
-            writer.append(|out| response.write(head.api_version, out));
-        });
+        produce::write_response(head, &response, &mut self.scratch);
         let replaced = match frame {
             Frame::InPlace { total, .. } => total,
             Frame::Own => 0,
@@ -277,20 +263,6 @@ impl Session {
     }
 }
 
-fn confirmed(of: &ProducerPartition, decision: i64) -> Entry {
-    Entry::Confirmed {
-        of: of.clone(),
-        decision,
-    }
-}
-
-fn revoked(of: &ProducerPartition, decision: i64) -> Entry {
-    Entry::Revoked {
-        of: of.clone(),
-        decision,
-    }
-}
-
 fn find<'r>(
     response: &'r mut ProduceResponse,
     topic: &TopicName,
@@ -298,11 +270,4 @@ fn find<'r>(
 ) -> Option<&'r mut PartitionResponse> {
     let (_, partitions) = response.topics.iter_mut().find(|(name, _)| name == topic)?;
     partitions.iter_mut().find(|found| found.partition == partition)
-}
-
-fn add(response: &mut ProduceResponse, topic: TopicName, answer: PartitionResponse) {
-    match response.topics.iter_mut().find(|(name, _)| *name == topic) {
-        Some((_, partitions)) => partitions.push(answer),
-        None => response.topics.push((topic, vec![answer])),
-    }
 }
