@@ -55,7 +55,9 @@ pub async fn run(client: Stream, peer: SocketAddr, target: Target, acceptor: &Ac
         frame_bytes_max: shared.options.limits.frame_bytes_max,
     };
     let now = Instant::now();
-    let certificate = client.peer_certificate().and_then(ClientCertificate::read);
+    // For dead letters only.
+    let shown = client.peer_certificate().filter(|_| shared.decisions.is_some());
+    let certificate = shown.and_then(ClientCertificate::read);
     let mut relay = Relay {
         client,
         upstream: Upstream::NotYet,
