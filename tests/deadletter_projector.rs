@@ -14,7 +14,6 @@ use portcullis::deadletter::letter::Letter;
 use portcullis::deadletter::log::{self, DecisionLog, DecisionLogOptions};
 use portcullis::deadletter::projector::{self, ProjectorOptions};
 use portcullis::kafka::client::{Client, NewTopic, Partition, TransactionalProducer};
-use portcullis::kafka::{HostPort, UpstreamOptions};
 use portcullis::telemetry::health::Health;
 use portcullis::wire::batch_writer::NewRecord;
 use portcullis::wire::compression::Compression;
@@ -23,27 +22,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::clients::{Client as Program, administer};
-use support::kafka::Kafka;
+use support::kafka::{Kafka, upstream};
 use support::records::Consumed;
 use tokio::time::{Instant, sleep};
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
-
-fn upstream() -> UpstreamOptions {
-    let servers = KAFKA.bootstrap();
-    let servers = servers.split(',').map(|server| {
-        let (host, port) = server.rsplit_once(':').unwrap();
-        HostPort {
-            host: host.to_owned(),
-            port: port.parse().unwrap(),
-        }
-    });
-    UpstreamOptions {
-        bootstrap_servers: servers.collect(),
-        tls: None,
-        sasl: None,
-    }
-}
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
@@ -56,18 +39,18 @@ fn start_log(topic: &str) -> (DecisionLog, log::Running) {
         replication_factor: 1,
         data: None,
     };
-    log::start(options, &upstream(), Health::default()).unwrap()
+    log::start(options, &upstream(&KAFKA.bootstrap()), Health::default()).unwrap()
 }
 
 fn project(topic: &str, health: &Health) -> projector::Running {
     let options = ProjectorOptions {
         topic: topic.to_owned(),
     };
-    projector::start(options, &upstream(), health.clone()).unwrap()
+    projector::start(options, &upstream(&KAFKA.bootstrap()), health.clone()).unwrap()
 }
 
 async fn create(topic: &str, partitions: i32, configs: &[(&str, &str)]) {
-    let mut client = Client::new(&upstream()).unwrap();
+    let mut client = Client::new(&upstream(&KAFKA.bootstrap())).unwrap();
     let new = NewTopic {
         name: topic,
         partitions,
@@ -205,7 +188,7 @@ async fn write_transactions(log: DecisionLog, number: u64, end: &AtomicBool) -> 
     let mut random = Random(number * 104_729 + 1);
     let partition = i32::try_from(number % 3).unwrap();
     let id = format!("client-{number}");
-    let client = Client::new(&upstream()).unwrap();
+    let client = Client::new(&upstream(&KAFKA.bootstrap())).unwrap();
     let mut producer = TransactionalProducer::new(client, &id, Duration::from_secs(30), soon())
         .await
         .unwrap();
@@ -319,7 +302,7 @@ async fn twenty_killed_owners_leave_each_dead_letter_once_and_in_order() {
     assert_eq!(found.len(), expected.len());
 
     // As the source, and as the policy says.
-    let mut client = Client::new(&upstream()).unwrap();
+    let mut client = Client::new(&upstream(&KAFKA.bootstrap())).unwrap();
     let view = client.metadata("orders.dlq").await.unwrap();
     assert_eq!(view.topic.unwrap().partitions.len(), 3);
     let keys = ["retention.ms", "message.timestamp.after.max.ms"];

@@ -19,7 +19,7 @@ use portcullis::kafka::client::{
     PartitionOffset, Producer, Transaction, TransactionError, TransactionalProducer,
 };
 use portcullis::kafka::group::{Assigned, Event, MemberOptions, Membership};
-use portcullis::kafka::{ClientError, HostPort, SaslOptions, TokenEndpoint, TokenSource, UpstreamOptions};
+use portcullis::kafka::{ClientError, SaslOptions, TokenEndpoint, TokenSource};
 use portcullis::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
 use portcullis::wire::committed::walk_committed;
 use portcullis::wire::compression::{Compression, DecompressionLimits, Decompressor};
@@ -29,7 +29,7 @@ use std::fs;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::clients::{Client as Program, java};
-use support::kafka::{Extras, Kafka};
+use support::kafka::{Extras, Kafka, upstream};
 use support::places::scratch;
 use support::process::Leashed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,23 +49,8 @@ static KAFKA_V1: LazyLock<Kafka> = LazyLock::new(|| {
     )
 });
 
-fn upstream(bootstrap: &str, sasl: Option<SaslOptions>) -> UpstreamOptions {
-    let servers = bootstrap.split(',').map(|server| {
-        let (host, port) = server.rsplit_once(':').unwrap();
-        HostPort {
-            host: host.to_owned(),
-            port: port.parse().unwrap(),
-        }
-    });
-    UpstreamOptions {
-        bootstrap_servers: servers.collect(),
-        tls: None,
-        sasl,
-    }
-}
-
 fn client(kafka: &Kafka) -> Client {
-    Client::new(&upstream(&kafka.bootstrap(), None)).unwrap()
+    Client::new(&upstream(&kafka.bootstrap())).unwrap()
 }
 
 fn soon() -> Instant {
@@ -903,7 +888,9 @@ fn token(ends_in: i64) -> String {
 
 fn of_tokens(source: TokenSource) -> Client {
     let sasl = SaslOptions::Token(source);
-    Client::new(&upstream(&KAFKA_OAUTH.sasl_bootstrap(), Some(sasl))).unwrap()
+    let mut options = upstream(&KAFKA_OAUTH.sasl_bootstrap());
+    options.sasl = Some(sasl);
+    Client::new(&options).unwrap()
 }
 
 #[tokio::test]

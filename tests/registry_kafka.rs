@@ -13,7 +13,7 @@ mod support;
 
 use portcullis::kafka::client::NewTopic;
 use portcullis::kafka::{
-    Client as KafkaClient, ClientTls, HostPort, SaslMechanism, SaslOptions, SaslUser, UpstreamOptions,
+    Client as KafkaClient, ClientTls, SaslMechanism, SaslOptions, SaslUser, UpstreamOptions,
 };
 use portcullis::registry::log::kafka::KafkaStoreOptions;
 use portcullis::registry::{self, Leadership, Role, StoreOptions};
@@ -25,28 +25,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use support::clients::{Client, How, administer};
-use support::kafka::{Kafka, PASSWORD, USER};
+use support::kafka::{Kafka, PASSWORD, USER, upstream};
 use support::records::{Consumed, Outcome, Record};
 
 static KAFKA: LazyLock<Kafka> = LazyLock::new(|| Kafka::start(1));
 
 const NOOP: &str = r#"{"keytype":"NOOP","magic":0}"#;
 const GOLDEN: &str = include_str!("golden/schemas-log.jsonl");
-
-fn upstream(bootstrap: &str) -> UpstreamOptions {
-    let servers = bootstrap.split(',').map(|server| {
-        let (host, port) = server.rsplit_once(':').unwrap();
-        HostPort {
-            host: host.to_owned(),
-            port: port.parse().unwrap(),
-        }
-    });
-    UpstreamOptions {
-        bootstrap_servers: servers.collect(),
-        tls: None,
-        sasl: None,
-    }
-}
 
 fn options(topic: &str) -> KafkaStoreOptions {
     KafkaStoreOptions {

@@ -3,6 +3,7 @@
 use super::places::{fetched, free_port, scratch};
 use super::process::{Leashed, run};
 use super::tls::Authority;
+use portcullis::kafka::{HostPort, UpstreamOptions};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
@@ -135,6 +136,22 @@ impl Kafka {
             .map(|node| format!("{}:{}", node.host, port(node)))
             .collect::<Vec<_>>()
             .join(",")
+    }
+}
+
+/// Brokers in plaintext, as our own client takes them.
+pub fn upstream(bootstrap: &str) -> UpstreamOptions {
+    let servers = bootstrap.split(',').map(|server| {
+        let (host, port) = server.rsplit_once(':').unwrap();
+        HostPort {
+            host: host.to_owned(),
+            port: port.parse().unwrap(),
+        }
+    });
+    UpstreamOptions {
+        bootstrap_servers: servers.collect(),
+        tls: None,
+        sasl: None,
     }
 }
 
