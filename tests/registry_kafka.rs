@@ -16,7 +16,7 @@ use portcullis::kafka::{
     Client as KafkaClient, ClientTls, SaslMechanism, SaslOptions, SaslUser, UpstreamOptions,
 };
 use portcullis::registry::log::kafka::KafkaStoreOptions;
-use portcullis::registry::{self, Leadership, Role, StoreOptions};
+use portcullis::registry::{self, Leadership, Opened, Role, StoreOptions};
 use portcullis::schema::CompatibilityLevel;
 use portcullis::telemetry::health::Health;
 use registry_api::{Api, code, record};
@@ -47,12 +47,20 @@ async fn open(topic: &str) -> Api {
 }
 
 async fn open_led(topic: &str) -> (Api, Leadership, Health) {
-    let health = Health::default();
-    let store = StoreOptions::Kafka(options(topic));
-    let opened = registry::open(store, CompatibilityLevel::Backward, health.clone()).await;
-    let opened = opened.unwrap();
+    let (opened, health) = led(options(topic), CompatibilityLevel::Backward).await;
     let leadership = opened.core.leadership.clone();
     (Api::over(opened), leadership, health)
+}
+
+/// Opens it and waits until its NOOP is written and read back: before that reads are answered, a write may be refused,
+/// and what is closed has written nothing.
+async fn led(options: KafkaStoreOptions, level: CompatibilityLevel) -> (Opened, Health) {
+    let health = Health::default();
+    let opened = registry::open(StoreOptions::Kafka(options), level, health.clone())
+        .await
+        .unwrap();
+    eventually("it leads", async || health.is_ready()).await;
+    (opened, health)
 }
 
 /// Why it does not open.
@@ -151,8 +159,7 @@ async fn everything(api: &Api) -> Vec<(u16, Value)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_cluster_gets_the_topic_and_everything_is_there_after_a_restart() {
     let topic = "_schemas";
-    let (api, _, health) = open_led(topic).await;
-    eventually("ready", async || health.is_ready()).await;
+    let api = open(topic).await;
     let mut kafka = KafkaClient::new(&upstream(&KAFKA.bootstrap())).unwrap();
     let view = kafka.metadata(topic).await.unwrap();
     assert_eq!(view.topic.unwrap().partitions.len(), 1);
@@ -339,13 +346,7 @@ async fn what_others_write_meanwhile_is_folded_and_what_nobody_understands_is_ke
     assert_eq!(api.get("/subjects").await.1, json!(["a", "b", "d"]));
     api.close().await;
 
-    let opened = registry::open(
-        StoreOptions::Kafka(options(topic)),
-        CompatibilityLevel::Backward,
-        Health::default(),
-    )
-    .await
-    .unwrap();
+    let (opened, _) = led(options(topic), CompatibilityLevel::Backward).await;
     let unknown = opened.core.state().unknown_records().clone();
     assert_eq!(
         unknown,
@@ -663,9 +664,8 @@ async fn the_cluster_is_reached_through_tls_as_a_user_of_each_mechanism() {
         (SaslMechanism::ScramSha512, "int"),
         (SaslMechanism::Plain, "string"),
     ] {
-        let store = StoreOptions::Kafka(secured(mechanism, PASSWORD));
-        let opened = registry::open(store, CompatibilityLevel::None, Health::default()).await;
-        let api = Api::over(opened.unwrap());
+        let (opened, _) = led(secured(mechanism, PASSWORD), CompatibilityLevel::None).await;
+        let api = Api::over(opened);
         api.register("a", &json!(schema)).await;
         api.close().await;
     }

@@ -107,7 +107,8 @@ async fn a_hundred_thousand_schemas_are_loaded_from_the_topic_in_five_seconds() 
         replication_factor: 1,
         election: None,
     });
-    let opened = registry::open(store, CompatibilityLevel::Backward, Health::default()).await;
+    let health = Health::default();
+    let opened = registry::open(store, CompatibilityLevel::Backward, health.clone()).await;
     let took = started.elapsed();
     let opened = opened.unwrap();
     let grown = resident().saturating_sub(before);
@@ -118,6 +119,12 @@ async fn a_hundred_thousand_schemas_are_loaded_from_the_topic_in_five_seconds() 
     assert_eq!(opened.core.state().live_versions(), SCHEMAS as usize);
     assert!(took < Duration::from_secs(5) * PATIENCE, "{took:?}");
     assert!(grown / u64::from(SCHEMAS) < 4_096, "{grown} bytes");
+
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !health.is_ready() {
+        assert!(Instant::now() < deadline, "it does not lead: {}", health.report());
+        time::sleep(Duration::from_millis(50)).await;
+    }
 
     // A write beside readers: what one commit costs when there is this much.
     let started = Instant::now();
