@@ -513,30 +513,28 @@ async fn a_producer_goes_on_after_an_error(kafka: &Kafka) {
         write!(noise, "{random:016x}").unwrap();
     }
     let error = produce(&mut transaction, partition, &[&noise]).await.unwrap_err();
-    let TransactionError::Client(error) = error else {
+    let TransactionError::Refused { error, .. } = error else {
         panic!("{error}")
     };
     assert_eq!(error.code(), Some(ResponseError::MessageTooLarge), "{error}");
-    let after = produce(&mut transaction, partition, &["after"]).await;
-    assert!(matches!(after, Err(TransactionError::Failed)), "{after:?}");
-    let ended = transaction.commit(soon()).await;
-    assert!(matches!(ended, Err(TransactionError::Failed)), "{ended:?}");
-
-    let mut transaction = producer.begin(soon()).await.unwrap();
-    produce(&mut transaction, partition, &["next"]).await.unwrap();
+    // Nothing of it was appended: the sequences go on.
+    produce(&mut transaction, partition, &["after"]).await.unwrap();
     transaction.commit(soon()).await.unwrap();
-    assert_eq!(producer.producer().epoch, epoch + 1);
+    assert_eq!(producer.producer().epoch, epoch);
 
     // Given up while it was under way: nobody knows what the broker has of it.
     let mut transaction = producer.begin(soon()).await.unwrap();
     let given_up = produce(&mut transaction, partition, &["given up"]);
     let waited = tokio::time::timeout(Duration::from_micros(100), given_up).await;
     assert!(waited.is_err(), "{waited:?}");
+    let after = produce(&mut transaction, partition, &["behind"]).await;
+    assert!(matches!(after, Err(TransactionError::Failed)), "{after:?}");
     transaction.abort(soon()).await.unwrap();
     let mut transaction = producer.begin(soon()).await.unwrap();
     produce(&mut transaction, partition, &["last"]).await.unwrap();
     transaction.commit(soon()).await.unwrap();
-    assert_eq!(committed(kafka, "in-doubt", 2), ["last", "next"]);
+    assert_eq!(producer.producer().epoch, epoch + 1);
+    assert_eq!(committed(kafka, "in-doubt", 3), ["after", "before", "last"]);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use portcullis::wire::compression::Compression;
 use std::sync::LazyLock;
 use std::thread::{scope, sleep};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::clients::{Client, How, administer, create_topics, java};
+use support::clients::{Client, How, administer, create_topics, java, read_to_end};
 use support::conversation::Conversation;
 use support::gateway::{Portcullis, Setup};
 use support::kafka::{Extras, Kafka};
@@ -94,12 +94,9 @@ fn both(kafka: &Kafka, topic: &str, good: usize, bad: usize) -> [Vec<Consumed>; 
     [records, letters]
 }
 
-/// A consumer that asked for a topic too early would create it.
 fn eventually_holds(kafka: &Kafka, topic: &str, wanted: usize) {
-    let server = format!("bootstrap.servers={}", kafka.bootstrap());
-    let command = [java("ReadToEnd"), vec![topic.to_owned(), server]].concat();
     eventually(&format!("{topic} holds {wanted}"), || {
-        run(&command).out.lines().count() >= wanted
+        read_to_end(&kafka.bootstrap(), topic).len() >= wanted
     });
 }
 

@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 
 /// Paths under `src/` whose code takes bytes and values and returns values. `gateway/session` also stands for
 /// `gateway/session_*.rs`.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "wire/",
     "schema/",
     "contract/",
     "registry/state",
     "registry/election/member",
     "registry/election/protocol",
+    "deadletter/redrive",
     "gateway/session",
 ];
 

@@ -5,6 +5,7 @@ mod deadletter;
 mod demo;
 mod exit;
 mod explain;
+mod interrupted;
 mod run;
 mod schema;
 mod user;
@@ -46,7 +47,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Schemas in files and in registries: check, register, list, show, diff, export, import.
     Schema(Box<schema::SchemaArgs>),
-    /// Dead letters in their topics: list, show.
+    /// Dead letters in their topics: list, show, redrive.
     Deadletter(deadletter::DeadLetterArgs),
     /// Keeps the file of the registry's users.
     User(user::UserArgs),

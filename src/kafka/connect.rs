@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+const CLIENT_ID: &str = "portcullis";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Error)]
@@ -42,6 +43,8 @@ impl ConnectError {
 #[derive(Clone)]
 pub struct Connector {
     tls: Option<TlsConnector>,
+    /// As what our own requests introduce themselves (`client.id`).
+    client_id: &'static str,
 }
 
 impl Connector {
@@ -51,7 +54,19 @@ impl Connector {
         let tls = options.tls.as_ref().map(client_config).transpose()?;
         Ok(Self {
             tls: tls.map(|config| TlsConnector::from(Arc::new(config))),
+            client_id: CLIENT_ID,
         })
+    }
+
+    /// The same under another `client.id`.
+    #[must_use]
+    pub fn introduced_as(self, client_id: &'static str) -> Self {
+        Self { client_id, ..self }
+    }
+
+    #[must_use]
+    pub fn client_id(&self) -> &'static str {
+        self.client_id
     }
 
     pub async fn connect(&self, server: &HostPort) -> Result<Stream, ConnectError> {

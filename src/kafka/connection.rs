@@ -20,7 +20,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A response that is longer ends the connection. Above any fetch that we ask for.
 const ANSWER_BYTES_MAX: u32 = 128 << 20;
-const CLIENT_ID: &str = "portcullis";
 /// Rounds of an authentication; SCRAM takes two.
 const SASL_ROUNDS_MAX: usize = 4;
 
@@ -126,6 +125,7 @@ pub struct Connection {
     stream: Stream,
     server: HostPort,
     versions: HashMap<i16, VersionRange>,
+    client_id: &'static str,
     correlation_id: i32,
     /// Set while a request is under way: a caller that gave up in the middle leaves its response behind.
     broken: bool,
@@ -147,6 +147,7 @@ impl Connection {
             stream: connector.connect(server).await?,
             server: server.clone(),
             versions: HashMap::new(),
+            client_id: connector.client_id(),
             correlation_id: 0,
             broken: false,
             expires: None,
@@ -283,7 +284,7 @@ impl Connection {
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
             .with_correlation_id(self.correlation_id)
-            .with_client_id(Some(StrBytes::from_static_str(CLIENT_ID)));
+            .with_client_id(Some(StrBytes::from_static_str(self.client_id)));
         let mut frame = BytesMut::from(&[0; 4][..]);
         header
             .encode(&mut frame, R::header_version(version))

@@ -169,6 +169,19 @@ pub fn python(script: &str) -> Vec<String> {
     ]
 }
 
+/// What is committed in `topic` now, a line each: partition, offset, key, and what `__portcullis.topic` says. Nothing when
+/// there is no such topic, which a consumer that asked for it would create.
+pub fn read_to_end(bootstrap: &str, topic: &str) -> Vec<Vec<String>> {
+    let arguments = vec![topic.to_owned()];
+    let ran = run_for(
+        300,
+        &[java("ReadToEnd"), arguments, configuration(bootstrap, &[])].concat(),
+    );
+    assert!(ran.status.success(), "{ran:#?}");
+    let fields = |line: &str| line.split('\t').map(str::to_owned).collect();
+    ran.out.lines().map(fields).collect()
+}
+
 /// Runs commands of `Administer`; one JSON line each.
 pub fn administer(bootstrap: &str, commands: &[&str], settings: &[&str]) -> Vec<Value> {
     run(&[

@@ -1,7 +1,7 @@
 //! Producers that send steadily numbered records until they are stopped, and what two topics must then hold of them.
 //! Key `NAME/PARTITION/NUMBER`; which are bad is worked out from a seed (`tests/real/java/Numbered.java`).
 
-use super::clients::{java, java_of, python};
+use super::clients::{java, java_of, python, read_to_end};
 use super::places::{built, scratch};
 use super::process::run_for;
 use serde_json::Value;
@@ -337,16 +337,10 @@ pub struct Sent {
 
 /// A topic's records in order: the partition that holds each, and its name.
 fn held(bootstrap: &str, topic: &str) -> Vec<(i32, Name)> {
-    let server = format!("bootstrap.servers={bootstrap}");
-    let ran = run_for(300, &[java("ReadToEnd"), vec![topic.to_owned(), server]].concat());
-    assert!(ran.status.success(), "{ran:#?}");
-    ran.out
-        .lines()
-        .map(|line| {
-            let mut fields = line.split('\t');
-            let partition = fields.next().unwrap().parse().unwrap();
-            (partition, name_of(fields.nth(1).unwrap()))
-        })
+    let lines = read_to_end(bootstrap, topic);
+    lines
+        .iter()
+        .map(|fields| (fields[0].parse().unwrap(), name_of(&fields[2])))
         .collect()
 }
 

@@ -8,6 +8,7 @@ use super::connection::{Connection, Stop};
 use super::report::{say, say_json};
 use super::settings::{self, AT_ONCE};
 use super::transfer::{Config, Index, Known, Mode};
+use crate::cli::interrupted::interrupted;
 use crate::cli::{Format, exit};
 use crate::registry::client::{Client, ClientError, Pages};
 use crate::registry::state::qualified::QualifiedSubject;
@@ -18,7 +19,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 const EXAMPLES: &str = "\
@@ -123,23 +123,6 @@ pub async fn import(args: ImportArgs) -> Result<ExitCode, Stop> {
     } else {
         ExitCode::from(exit::DATA)
     })
-}
-
-async fn interrupted() {
-    let signals = signal(SignalKind::interrupt()).and_then(|interrupt| {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok((interrupt, terminate))
-    });
-    match signals {
-        Ok((mut interrupt, mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        // Then a signal ends the process as ever.
-        Err(_) => std::future::pending().await,
-    }
 }
 
 fn tell(args: &ImportArgs, done: &Done, differences: Option<&[String]>) {

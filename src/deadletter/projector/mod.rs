@@ -9,7 +9,6 @@
 //! partition's, so a new owner fences the old one and aborts what it had under way; what is committed then, and only
 //! that, is projected. An owner that finds nothing wrong with itself but was replaced can write nothing that is seen.
 
-mod batches;
 mod owner;
 pub mod position;
 pub mod progress;

@@ -1,11 +1,11 @@
 //! The owner of one partition of the log: reads it, and projects what becomes certain.
 
-use super::batches::{Batches, Place, target_partition};
 use super::position::Position;
 use super::progress::{Due, Progress};
 use super::status::Status;
 use super::targets::Targets;
 use super::trouble::{Then, Trouble};
+use crate::deadletter::batches::{Batches, Place, target_partition};
 use crate::deadletter::letter::Letter;
 use crate::deadletter::log::entries::{self, Item};
 use crate::kafka::client::{
@@ -262,7 +262,7 @@ impl Owner {
         entries: &[(i64, i32)],
         batch_bytes_max: usize,
     ) -> Result<usize, Trouble> {
-        let mut batches = Batches::new(batch_bytes_max);
+        let mut batches = Batches::new(batch_bytes_max, usize::MAX);
         let mut written = 0;
         for (entry, partitions) in entries {
             let Some(pending) = progress.pending(*entry) else {
@@ -278,7 +278,8 @@ impl Owner {
             );
             written += letters.len();
             for letter in letters {
-                if let Some((place, batch)) = batches.add(place.clone(), letter) {
+                let length = letter.length();
+                if let Some((place, batch)) = batches.add(place.clone(), letter, length) {
                     write(transaction, &place, &batch).await?;
                 }
             }

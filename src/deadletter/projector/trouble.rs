@@ -84,7 +84,7 @@ impl Trouble {
     #[must_use]
     pub fn in_transaction(what: &str, error: &TransactionError) -> Self {
         let why = format!("{what}: {error}");
-        let TransactionError::Client(error) = error else {
+        let Some(error) = error.client_error() else {
             return Self {
                 then: Then::Anew,
                 kind: "upstream",

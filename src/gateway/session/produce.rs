@@ -4,6 +4,7 @@ use super::dead_letter::Work;
 use super::world::{Fate, Judged, Topic, World};
 use crate::contract::{Action, BatchVerdict, Checker, TopicRules};
 use crate::deadletter::decisions::in_flight::InFlight;
+use crate::deadletter::redrive;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::header::{RequestHead, response_header_is_flexible};
 use crate::wire::produce_request::{PartitionData, PartitionEdit, ProduceRequest, TopicRef};
@@ -60,6 +61,8 @@ pub fn judge<W: World>(
     mut room: usize,
 ) -> Judgement {
     let mut judgement = Judgement::default();
+    // A dead letter that is still bad stays where it is: it is refused, not dead-lettered anew.
+    let redrives = client_id == Some(redrive::CLIENT_ID);
     let mut last: Option<(TopicRef<'_>, Known<W>)> = None;
     for (index, partition) in request.partitions().enumerate() {
         let topic = match &last {
@@ -74,9 +77,9 @@ pub fn judge<W: World>(
             Some(topic) if is_ours(&topic.name) => Some(answer(
                 partition.partition,
                 ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-                None,
+                Some(redrive::GATEWAYS_OWN.to_owned()),
             )),
-            Some(topic) if matches!(topic.rules.action, Action::DeadLetter(_)) => {
+            Some(topic) if matches!(topic.rules.action, Action::DeadLetter(_)) && !redrives => {
                 let verdict = world.check(&topic.rules, partition.records.unwrap_or_default());
                 let name = Arc::clone(&topic.name);
                 judgement

@@ -213,11 +213,15 @@ fn frame(body: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
 }
 
 fn request(api_key: ApiKey, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> {
+    request_of("test-client", api_key, version, correlation_id, body)
+}
+
+fn request_of(client_id: &str, api_key: ApiKey, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> {
     frame(|writer| {
         writer.i16(api_key.0);
         writer.i16(version);
         writer.i32(correlation_id);
-        writer.nullable_string(false, Some("test-client"));
+        writer.nullable_string(false, Some(client_id));
         if crate::wire::header::request_header_is_flexible(api_key, version) {
             writer.u8(0);
         }
@@ -234,6 +238,11 @@ fn response(correlation_id: i32, body: &[u8]) -> Vec<u8> {
 
 /// Produce version 7: one topic entry a partition.
 fn produce(correlation_id: i32, acks: i16, partitions: &[(&str, i32, &[u8])]) -> Vec<u8> {
+    let body = produce_body(acks, partitions);
+    request(ApiKey::PRODUCE, 7, correlation_id, &body)
+}
+
+fn produce_body(acks: i16, partitions: &[(&str, i32, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     let mut writer = Writer::new(&mut body);
     writer.nullable_string(false, None);
@@ -246,7 +255,7 @@ fn produce(correlation_id: i32, acks: i16, partitions: &[(&str, i32, &[u8])]) ->
         writer.i32(*partition);
         writer.nullable_bytes(false, Some(records));
     }
-    request(ApiKey::PRODUCE, 7, correlation_id, &body)
+    body
 }
 
 fn partition_response(partition: i32, error_code: ErrorCode, base_offset: i64) -> PartitionResponse {

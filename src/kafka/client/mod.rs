@@ -10,7 +10,7 @@ mod transactions;
 
 pub use fetch::{FetchLimits, Fetched, OffsetAt};
 pub use offsets::{CommittedOffset, GroupMember, PartitionOffset};
-pub use produce::{Producer, Unwritten, Written};
+pub use produce::{Producer, RefusedRecord, Unwritten, Written};
 pub(super) use topics::brokers_of;
 pub use topics::{ClusterView, NewTopic, PartitionView, TopicView};
 pub use transactional_producer::{Transaction, TransactionError, TransactionalProducer};
@@ -75,8 +75,21 @@ impl Client {
     /// # Errors
     /// When a certificate or key cannot be read.
     pub fn new(options: &UpstreamOptions) -> io::Result<Self> {
-        Ok(Self {
-            connector: Connector::new(options)?,
+        Ok(Self::with(Connector::new(options)?, options))
+    }
+
+    /// As [`Self::new`], under another `client.id` than ours.
+    ///
+    /// # Errors
+    /// When a certificate or key cannot be read.
+    pub fn introduced_as(client_id: &'static str, options: &UpstreamOptions) -> io::Result<Self> {
+        let connector = Connector::new(options)?.introduced_as(client_id);
+        Ok(Self::with(connector, options))
+    }
+
+    fn with(connector: Connector, options: &UpstreamOptions) -> Self {
+        Self {
+            connector,
             sasl: options.sasl.clone().map(Arc::new),
             bootstrap_servers: options.bootstrap_servers.clone().into(),
             brokers: Vec::new(),
@@ -85,7 +98,7 @@ impl Client {
             coordinators: HashMap::new(),
             connections: HashMap::new(),
             any: None,
-        })
+        }
     }
 
     /// Another client of the same cluster, with connections of its own.

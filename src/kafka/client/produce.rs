@@ -34,10 +34,20 @@ pub struct Written {
     pub log_append_time_ms: Option<i64>,
 }
 
+/// A record for which a batch was refused (KIP-467).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedRecord {
+    /// In the batch, from 0.
+    pub index: i32,
+    pub message: Option<String>,
+}
+
 /// Why a batch was not written, as far as we know.
 #[derive(Debug)]
 pub struct Unwritten {
     pub error: ClientError,
+    /// The records to blame, where the answer names them.
+    pub records: Vec<RefusedRecord>,
     /// Some try may have written it.
     pub unknown: bool,
 }
@@ -128,10 +138,15 @@ impl Client {
                 Ok(written) => return Ok(written),
                 Err(error) => error,
             };
+            let NotTaken { error, records } = error;
             unknown |= error.is_unknown();
             self.forget(partition);
             if !error.is_retriable() || !wait(&mut backoff, deadline).await {
-                return Err(Unwritten { error, unknown });
+                return Err(Unwritten {
+                    error,
+                    records,
+                    unknown,
+                });
             }
         }
     }
@@ -141,7 +156,7 @@ impl Client {
         partition: Partition<'_>,
         request: &ProduceRequest,
         left: Duration,
-    ) -> Result<Written, ClientError> {
+    ) -> Result<Written, NotTaken> {
         let version_max = match request.transactional_id {
             Some(_) => TRANSACTIONAL_PRODUCE_VERSION_MAX,
             None => PRODUCE_VERSION_MAX,
@@ -163,11 +178,39 @@ impl Client {
                 log_append_time_ms: None,
             });
         }
-        connection.accept::<ProduceRequest>(result.error_code, result.error_message.as_ref())?;
+        let accepted = connection.accept::<ProduceRequest>(result.error_code, result.error_message.as_ref());
+        if let Err(error) = accepted {
+            let records = result.record_errors.iter().map(|record| RefusedRecord {
+                index: record.batch_index,
+                message: record
+                    .batch_index_error_message
+                    .as_ref()
+                    .map(|message| message.as_str().to_owned()),
+            });
+            return Err(NotTaken {
+                error,
+                records: records.collect(),
+            });
+        }
         Ok(Written {
             base_offset: Some(result.base_offset),
             log_append_time_ms: Some(result.log_append_time_ms).filter(|time_ms| *time_ms >= 0),
         })
+    }
+}
+
+/// What came of one try.
+struct NotTaken {
+    error: ClientError,
+    records: Vec<RefusedRecord>,
+}
+
+impl From<ClientError> for NotTaken {
+    fn from(error: ClientError) -> Self {
+        Self {
+            error,
+            records: Vec::new(),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 //!
 //! The coordinator keeps the epoch from one transaction to the next, and the sequences of each partition go on. After an
 //! error nobody knows which sequences a broker has: the transaction is aborted and the next epoch taken, in which they
-//! begin at 0 (KIP-360).
+//! begin at 0 (KIP-360). A batch that was refused for what it is was not appended and has used up no sequence: the
+//! transaction goes on without it.
 
 use super::offsets::{GroupMember, PartitionOffset};
-use super::produce::{Producer, Written};
+use super::produce::{Producer, RefusedRecord, Unwritten, Written};
 use super::{Client, Partition};
 use crate::kafka::connection::ClientError;
 use crate::wire::batch_writer::{NewRecord, ProducerStamp, write_batch};
@@ -18,9 +19,16 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
-/// Why something of a transaction was not done. It can only be aborted then.
+/// Why something of a transaction was not done. It can only be aborted then, unless it is [`TransactionError::Refused`].
 #[derive(Debug, Error)]
 pub enum TransactionError {
+    /// One batch is not in the transaction, which can go on without it.
+    #[error("{error}")]
+    Refused {
+        error: ClientError,
+        /// The records to blame, where the answer names them.
+        records: Vec<RefusedRecord>,
+    },
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("a batch cannot be compressed: {0}")]
@@ -33,8 +41,37 @@ impl TransactionError {
     /// Another has the transactional id, or the coordinator has ended a transaction that was open for too long.
     #[must_use]
     pub fn is_fenced(&self) -> bool {
-        matches!(self, Self::Client(error) if error.is_fenced())
+        self.client_error().is_some_and(ClientError::is_fenced)
     }
+
+    /// What the client was told.
+    #[must_use]
+    pub fn client_error(&self) -> Option<&ClientError> {
+        match self {
+            Self::Refused { error, .. } | Self::Client(error) => Some(error),
+            Self::Compression(_) | Self::Failed => None,
+        }
+    }
+}
+
+/// Whether it is about the batch or its topic, so that nothing was appended and no state has changed.
+fn is_refusal(error: &ClientError) -> bool {
+    use ResponseError as E;
+    matches!(
+        error.code(),
+        Some(
+            E::InvalidRecord
+                | E::CorruptMessage
+                | E::MessageTooLarge
+                | E::RecordListTooLarge
+                | E::InvalidTimestamp
+                | E::UnsupportedCompressionType
+                | E::PolicyViolation
+                | E::TopicAuthorizationFailed
+                | E::InvalidTopicException
+                | E::UnknownTopicOrPartition
+        )
+    )
 }
 
 pub struct TransactionalProducer {
@@ -149,7 +186,7 @@ impl Transaction<'_> {
     /// Writes `records` as one batch.
     ///
     /// # Errors
-    /// [`TransactionError`]; the transaction can then only be aborted.
+    /// [`TransactionError`]; unless it is [`TransactionError::Refused`], the transaction can then only be aborted.
     pub async fn produce(
         &mut self,
         partition: Partition<'_>,
@@ -167,9 +204,12 @@ impl Transaction<'_> {
             ..
         } = &mut *self.producer;
         if !added {
-            client
+            let added = client
                 .add_partitions_to_transaction(id, *producer, &[partition], deadline)
-                .await?;
+                .await;
+            if let Err(error) = added {
+                return Err(self.refused(error, Vec::new()));
+            }
         }
         let stamp = ProducerStamp {
             producer_id: producer.id,
@@ -179,10 +219,18 @@ impl Transaction<'_> {
         };
         let mut batch = Vec::new();
         write_batch(records, compression, Some(stamp), &mut batch)?;
-        let written = client
-            .produce(partition, &batch.into(), Some(id), deadline)
-            .await
-            .map_err(|unwritten| unwritten.error)?;
+        let written = match client.produce(partition, &batch.into(), Some(id), deadline).await {
+            Ok(written) => written,
+            Err(Unwritten {
+                error,
+                records,
+                unknown: false,
+            }) => {
+                self.producer.open.get_or_insert_default().partitions.insert(key);
+                return Err(self.refused(error, records));
+            }
+            Err(unwritten) => return Err(unwritten.error.into()),
+        };
         let next = sequence::after(base_sequence, u32::try_from(records.len()).unwrap_or(u32::MAX));
         self.producer.sequences.insert(key.clone(), next);
         self.succeeded(|open| open.partitions.insert(key));
@@ -245,6 +293,15 @@ impl Transaction<'_> {
             return Err(TransactionError::Failed);
         }
         Ok(open)
+    }
+
+    /// What an error means for the transaction.
+    fn refused(&mut self, error: ClientError, records: Vec<RefusedRecord>) -> TransactionError {
+        if !is_refusal(&error) {
+            return error.into();
+        }
+        self.producer.open.get_or_insert_default().doubtful = false;
+        TransactionError::Refused { error, records }
     }
 
     fn succeeded(&mut self, added: impl FnOnce(&mut Open) -> bool) {

@@ -306,6 +306,40 @@ fn a_dead_letter_is_the_record_and_says_where_it_comes_from() {
 }
 
 #[test]
+fn what_a_redrive_sends_is_refused_where_it_would_be_dead_lettered_and_nothing_waits_for_the_log() {
+    let mut talk = Conversation::new();
+    let bytes = batch(0, &["a", "bad1", "b", "bad2"]);
+    let good = batch(0, &["a", "b"]);
+    let redriven = |correlation_id, topic, records: &[u8]| {
+        let body = produce_body(-1, &[(topic, 0, records)]);
+        request_of(
+            crate::deadletter::redrive::CLIENT_ID,
+            ApiKey::PRODUCE,
+            7,
+            correlation_id,
+            &body,
+        )
+    };
+    talk.client(&redriven(1, "dl", &bytes), 10_000);
+    assert!(talk.to_upstream.is_empty() && talk.world.log.operations.is_empty());
+    talk.client(&redriven(2, "dl", &good), 10_000);
+    assert_eq!(talk.to_upstream, redriven(2, "dl", &good), "as it is");
+    talk.client(&redriven(3, "__portcullis_redrive", &good), 10_000);
+    talk.broker(&produced(2, &[("dl", 0, 100)]), 1000);
+    let refused = ErrorCode::INVALID_RECORD.0;
+    let not_permitted = ErrorCode::TOPIC_AUTHORIZATION_FAILED.0;
+    assert_eq!(
+        talk.answers(),
+        [(1, refused, -1), (2, 0, 100), (3, not_permitted, -1)]
+    );
+    let fates: Vec<Fate> = talk.world.fates.iter().map(|(_, _, fate)| *fate).collect();
+    assert_eq!(fates, [Fate::Refused, Fate::Forwarded]);
+    // Anybody else's are dead-lettered still, on the same connection.
+    send(&mut talk, 4, &bytes);
+    assert_eq!(talk.log(), ["catch up", "decision"]);
+}
+
+#[test]
 fn what_comes_behind_a_batch_that_is_decided_on_waits() {
     let mut talk = Conversation::new();
     let all = [

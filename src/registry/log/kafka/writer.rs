@@ -291,7 +291,7 @@ impl KafkaLog {
     }
 
     fn not_written(&mut self, unwritten: Unwritten) -> CommitError {
-        let Unwritten { error, unknown } = unwritten;
+        let Unwritten { error, unknown, .. } = unwritten;
         let too_large = matches!(
             error.code(),
             Some(ResponseError::MessageTooLarge | ResponseError::RecordListTooLarge)
